@@ -20,5 +20,4 @@ rows = zip(
 lines = ["date,delay,distance,origin,destination"]
 lines += [",".join("" if value is None else str(value) for value in row) for row in rows]
 text = "\n".join(lines) + "\n"
-with pa.CompressedOutputStream(pa.PythonFile(sys.stdout.buffer), pa.Codec("zstd", compression_level=19)) as out:
-    out.write(text.encode())
+sys.stdout.buffer.write(pa.Codec("zstd", compression_level=19).compress(text.encode()).to_pybytes())
