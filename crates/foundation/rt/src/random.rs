@@ -4,12 +4,12 @@ use rand::{RngCore, SeedableRng};
 
 pub(crate) enum Random {
     System,
-    Seeded(Mutex<StdRng>),
+    Seeded(Box<Mutex<StdRng>>),
 }
 
 impl Random {
     pub(crate) fn seeded(seed: u64) -> Random {
-        Random::Seeded(Mutex::new(StdRng::seed_from_u64(seed)))
+        Random::Seeded(Box::new(Mutex::new(StdRng::seed_from_u64(seed))))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is where the machine's randomness is drawn")]
