@@ -1,0 +1,72 @@
+//! Bodies to values and back, directed by the operation's shapes.
+//!
+//! Every protocol meets in [`serde_json::Value`]: what JSON services send, with blobs as base64
+//! and timestamps as epoch seconds. The generated shapes are (de)serialised from and to it.
+
+mod form;
+mod json;
+mod query;
+mod xml;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::ApiError;
+use crate::model::{self, OperationModel, ServiceModel};
+
+pub(crate) use form::parameter;
+pub(crate) use query::{error_document, response_document};
+
+/// The form a request came in and its answer goes out in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A JSON document (awsJson 1.0 and 1.1).
+    Json,
+    /// Form parameters in, XML out.
+    Query,
+}
+
+/// Decodes and encodes the bodies of one operation; handed to raw handlers.
+#[derive(Clone, Copy)]
+pub struct Codec {
+    pub format: Format,
+    pub service: &'static ServiceModel,
+    pub operation: &'static OperationModel,
+}
+
+impl Codec {
+    /// Decodes a request body, checks it against the model and the contract, and builds the input.
+    pub fn decode<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ApiError> {
+        self.input(self.value(body)?)
+    }
+
+    /// The answer in wire form. Members that are `None` are absent.
+    pub fn encode<T: Serialize>(&self, output: &T) -> Result<Bytes, ApiError> {
+        match self.format {
+            Format::Json => json::encode(output),
+            Format::Query => {
+                let value = serde_json::to_value(output).map_err(ApiError::internal)?;
+                Ok(query::encode_result(self.operation, &value))
+            }
+        }
+    }
+
+    /// The body as a value in the JSON form, types as the model has them, not yet checked.
+    pub fn value(&self, body: &[u8]) -> Result<Value, ApiError> {
+        match self.format {
+            Format::Json => json::decode(body),
+            Format::Query => query::decode(self.operation.input, body),
+        }
+    }
+
+    /// Checks a value against the model and the contract and builds the input from it.
+    pub fn input<T: DeserializeOwned>(&self, value: Value) -> Result<T, ApiError> {
+        model::check(self.service, self.operation, &value)
+            .map_err(|rejection| ApiError::sender(rejection.code, rejection.message))?;
+        // What passed the check fits the shape; should it not, the caller learns where.
+        serde_json::from_value(value)
+            .map_err(|error| ApiError::sender(self.service.serialization_error(), error.to_string()))
+    }
+}

@@ -1,0 +1,172 @@
+use std::future::{Future, ready};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::codec::{Codec, Format};
+use crate::model::{OperationModel, ServiceModel};
+use crate::{ApiError, Context};
+
+/// A built operation of a service whose state is `S`: its model and its handler.
+pub struct Operation<S> {
+    pub(crate) model: &'static OperationModel,
+    pub(crate) run: Box<Run<S>>,
+}
+
+type Run<S> =
+    dyn Fn(Context, Arc<S>, Codec, Payload) -> BoxFuture<'static, Result<Payload, ApiError>> + Send + Sync;
+
+/// What goes into a handler and comes out again: bytes over HTTP, values in process.
+pub(crate) enum Payload {
+    Wire(Bytes),
+    Value(Value),
+}
+
+/// An operation with a typed handler: the input is decoded and completely checked before `handle`
+/// runs, the output is encoded after.
+pub fn operation<S, I, O, H, F>(model: &'static OperationModel, handle: H) -> Operation<S>
+where
+    S: Send + Sync + 'static,
+    I: DeserializeOwned + Send + 'static,
+    O: Serialize + Send + 'static,
+    H: Fn(Context, Arc<S>, I) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<O, ApiError>> + Send + 'static,
+{
+    let run = move |context: Context, state: Arc<S>, codec: Codec, payload: Payload| {
+        let (input, in_process) = match payload {
+            Payload::Wire(body) => (codec.decode::<I>(&body), false),
+            Payload::Value(value) => (codec.input::<I>(value), true),
+        };
+        let answer = match input {
+            Ok(input) => handle(context, state, input),
+            Err(error) => return ready(Err(error)).boxed(),
+        };
+        async move {
+            let output = answer.await?;
+            if in_process {
+                serde_json::to_value(&output).map(Payload::Value).map_err(ApiError::internal)
+            } else {
+                codec.encode(&output).map(Payload::Wire)
+            }
+        }
+        .boxed()
+    };
+    Operation { model, run: Box::new(run) }
+}
+
+/// An operation that decodes and encodes its own bodies, for the hot ones. `handle` gets the body
+/// as it arrived, and [`Codec`] to fall back on; it must refuse all that [`Codec::decode`] refuses.
+pub fn raw_operation<S, H, F>(model: &'static OperationModel, handle: H) -> Operation<S>
+where
+    S: Send + Sync + 'static,
+    H: Fn(Context, Arc<S>, Bytes, Codec) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<Bytes, ApiError>> + Send + 'static,
+{
+    let run = move |context: Context, state: Arc<S>, mut codec: Codec, payload: Payload| {
+        let (body, in_process) = match payload {
+            Payload::Wire(body) => (body, false),
+            Payload::Value(value) => {
+                codec.format = Format::Json;
+                (Bytes::from(value.to_string()), true)
+            }
+        };
+        let answer = handle(context, state, body, codec);
+        async move {
+            let body = answer.await?;
+            if in_process { codec.value(&body).map(Payload::Value) } else { Ok(Payload::Wire(body)) }
+        }
+        .boxed()
+    };
+    Operation { model, run: Box::new(run) }
+}
+
+/// A service as the router holds it.
+pub struct Service {
+    pub(crate) model: &'static ServiceModel,
+    pub(crate) body_bytes_max: usize,
+    operations: Vec<Entry>,
+}
+
+struct Entry {
+    model: &'static OperationModel,
+    run: Box<dyn Fn(Context, Codec, Payload) -> BoxFuture<'static, Result<Payload, ApiError>> + Send + Sync>,
+}
+
+/// Bodies of JSON and query services are held in memory. Ten MiB of blobs (the largest any
+/// service takes) are 13.4 MiB of base64.
+const BODY_BYTES_MAX: usize = 16 << 20;
+
+impl Service {
+    /// # Panics
+    /// When an operation that the model calls built has no handler, or the other way round: a
+    /// service that contradicts its contract must not start.
+    pub fn new<S: Send + Sync + 'static>(
+        model: &'static ServiceModel,
+        state: Arc<S>,
+        operations: Vec<Operation<S>>,
+    ) -> Service {
+        for built in model.operations {
+            let handlers = operations.iter().filter(|operation| operation.model.name == built.name).count();
+            assert!(handlers == 1, "{}:{} is built and has {handlers} handlers", model.name, built.name);
+        }
+        let operations: Vec<Entry> = operations
+            .into_iter()
+            .map(|operation| {
+                let Operation { model: own, run } = operation;
+                assert!(
+                    model.operation(own.name).is_some(),
+                    "{}:{} has a handler but is not built",
+                    model.name,
+                    own.name
+                );
+                let state = state.clone();
+                Entry {
+                    model: own,
+                    run: Box::new(move |context, codec, payload| run(context, state.clone(), codec, payload)),
+                }
+            })
+            .collect();
+        Service { model, body_bytes_max: BODY_BYTES_MAX, operations }
+    }
+
+    /// Another bound for request bodies, in bytes.
+    #[must_use]
+    pub fn with_body_limit(mut self, bytes_max: usize) -> Service {
+        self.body_bytes_max = bytes_max;
+        self
+    }
+
+    /// The built operation of this name, or the error that names it.
+    pub(crate) fn find(&self, name: &str) -> Result<usize, ApiError> {
+        let found = self.operations.iter().position(|operation| operation.model.name == name);
+        found.ok_or_else(|| {
+            let model = self.model;
+            let message = match model.refusal(name) {
+                Some(reason) => format!("{}:{name} is not supported by Mulgil: {reason}", model.name),
+                None => format!("{} has no operation '{name}'", model.full_name),
+            };
+            crate::envelope::unknown_operation(model.protocol, message)
+        })
+    }
+
+    pub(crate) fn operation(&self, index: usize) -> &'static OperationModel {
+        self.operations[index].model
+    }
+
+    pub(crate) fn run(
+        &self,
+        index: usize,
+        context: Context,
+        format: Format,
+        payload: Payload,
+    ) -> BoxFuture<'static, Result<Payload, ApiError>> {
+        let entry = &self.operations[index];
+        let codec = Codec { format, service: self.model, operation: entry.model };
+        (entry.run)(context, codec, payload)
+    }
+}

@@ -1,0 +1,1 @@
+//! Bodies whose chunks are signed one by one (`aws-chunked`).
