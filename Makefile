@@ -1,0 +1,70 @@
+# Mulgil: every command a person needs. Longer jobs live in `cargo xtask`.
+#
+#   make run     build, start Mulgil, play real flights through the pipeline, stay up (ONCE=1: exit after)
+#   make test    install what the tests need, check, and run every test
+#   make check   the quick loop: format, lints, house rules, licences, documentation
+#   make bench   ratios beside direct calls, in one run
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Continuous integration shares compiled dependencies between clean checkouts where a cache is writable.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mulgil
+ifeq ($(CI),true)
+ifeq ($(origin CARGO_TARGET_DIR),undefined)
+ifeq ($(shell mkdir -p $(CACHE) 2>/dev/null && test -w $(CACHE) && echo yes),yes)
+export CARGO_TARGET_DIR := $(CACHE)/target
+endif
+endif
+endif
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+MULGIL := $(TARGET)/release/mulgil
+
+# Python tools live in a virtual environment named after what is pinned, so that a new pin is a new one.
+PINS := tests/requirements.txt
+VENV_HOME := $(shell mkdir -p $(CACHE) 2>/dev/null && test -w $(CACHE) && echo $(CACHE) || echo $(CURDIR)/.venv)
+VENV := $(VENV_HOME)/venv-$(shell sha256sum $(PINS) 2>/dev/null | cut -c1-12)
+PYTHON := $(VENV)/bin/python
+TOOLS := PATH="$(VENV)/bin:$$PATH"
+
+.PHONY: help run build test check fmt tools bench unit blackbox docs
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+build:
+	cargo build --release --locked
+
+run: build
+	$(MULGIL) demo $(if $(ONCE),--once) $(ARGS)
+
+tools: $(VENV)/.ready
+
+$(VENV)/.ready: $(PINS)
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $(PINS)
+	touch $@
+
+check: tools
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(TOOLS) cargo xtask tidy
+	$(TOOLS) cargo xtask model --all --check
+	cargo xtask coverage --check
+	$(TOOLS) cargo deny --offline check --hide-inclusion-graph licenses bans sources
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+
+# Tests run in the profile that ships, so that a clean checkout builds the engine once.
+unit: tools
+	$(TOOLS) cargo nextest run --release --workspace --locked --no-fail-fast
+	cargo test --release --workspace --locked --doc --quiet
+
+blackbox: tools build
+	MULGIL_BIN="$(abspath $(MULGIL))" $(TOOLS) $(PYTHON) -m pytest tests/blackbox -q
+
+test: check unit blackbox
+	$(MULGIL) demo --once --ephemeral --listen 127.0.0.1:0
+
+bench: build
+	cargo run --release --locked --package mulgil-bench -- --bin "$(abspath $(MULGIL))" $(ARGS)
