@@ -894,6 +894,8 @@ pub struct ResultConfigurationUpdates {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remove_expected_bucket_owner: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub acl_configuration: Option<AclConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub remove_acl_configuration: Option<bool>,
 }
 
@@ -965,6 +967,8 @@ pub struct StartQueryExecutionInput {
     pub work_group: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_parameters: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result_reuse_configuration: Option<ResultReuseConfiguration>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -1077,6 +1081,20 @@ pub struct UntagResourceOutput {}
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct UpdateNamedQueryInput {
+    pub named_query_id: String,
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    pub query_string: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UpdateNamedQueryOutput {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct UpdatePreparedStatementInput {
     pub statement_name: String,
     pub work_group: String,
@@ -1175,6 +1193,8 @@ pub struct WorkGroupConfigurationUpdates {
     pub requester_pays_enabled: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine_version: Option<EngineVersion>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remove_customer_content_encryption_configuration: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -1253,58 +1273,160 @@ pub static SERVICE: ServiceModel = ServiceModel {
         &op::STOP_QUERY_EXECUTION,
         &op::TAG_RESOURCE,
         &op::UNTAG_RESOURCE,
+        &op::UPDATE_NAMED_QUERY,
         &op::UPDATE_PREPARED_STATEMENT,
         &op::UPDATE_WORK_GROUP,
     ],
     refused: &[
-        RefusedOperation { name: "CancelCapacityReservation", reason: "the machine is the capacity" },
-        RefusedOperation { name: "CreateCapacityReservation", reason: "the machine is the capacity" },
-        RefusedOperation { name: "CreateDataCatalog", reason: "there is one data catalog, AwsDataCatalog" },
-        RefusedOperation { name: "CreateNotebook", reason: "Spark engines are not built" },
-        RefusedOperation { name: "CreatePresignedNotebookUrl", reason: "Spark engines are not built" },
-        RefusedOperation { name: "CreateSystemTableConfiguration", reason: "system tables are not built" },
-        RefusedOperation { name: "DeleteCapacityReservation", reason: "the machine is the capacity" },
-        RefusedOperation { name: "DeleteDataCatalog", reason: "there is one data catalog, AwsDataCatalog" },
-        RefusedOperation { name: "DeleteNotebook", reason: "Spark engines are not built" },
-        RefusedOperation { name: "DeleteSystemTableConfiguration", reason: "system tables are not built" },
-        RefusedOperation { name: "ExportNotebook", reason: "Spark engines are not built" },
-        RefusedOperation { name: "GetCalculationExecution", reason: "Spark engines are not built" },
-        RefusedOperation { name: "GetCalculationExecutionCode", reason: "Spark engines are not built" },
-        RefusedOperation { name: "GetCalculationExecutionStatus", reason: "Spark engines are not built" },
+        RefusedOperation {
+            name: "CancelCapacityReservation",
+            reason: "capacity is what the machine has; there is nothing to reserve",
+        },
+        RefusedOperation {
+            name: "CreateCapacityReservation",
+            reason: "capacity is what the machine has; there is nothing to reserve",
+        },
+        RefusedOperation {
+            name: "CreateDataCatalog",
+            reason: "the one data catalog is AwsDataCatalog; further ones come with federated queries",
+        },
+        RefusedOperation {
+            name: "CreateNotebook",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "CreatePresignedNotebookUrl",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation { name: "CreateSystemTableConfiguration", reason: "system tables are not kept" },
+        RefusedOperation {
+            name: "DeleteCapacityReservation",
+            reason: "capacity is what the machine has; there is nothing to reserve",
+        },
+        RefusedOperation {
+            name: "DeleteDataCatalog",
+            reason: "the one data catalog is AwsDataCatalog; further ones come with federated queries",
+        },
+        RefusedOperation {
+            name: "DeleteNotebook",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation { name: "DeleteSystemTableConfiguration", reason: "system tables are not kept" },
+        RefusedOperation {
+            name: "ExportNotebook",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "GetCalculationExecution",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "GetCalculationExecutionCode",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "GetCalculationExecutionStatus",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
         RefusedOperation {
             name: "GetCapacityAssignmentConfiguration",
-            reason: "the machine is the capacity",
+            reason: "capacity is what the machine has; there is nothing to reserve",
         },
-        RefusedOperation { name: "GetCapacityReservation", reason: "the machine is the capacity" },
-        RefusedOperation { name: "GetNotebookMetadata", reason: "Spark engines are not built" },
-        RefusedOperation { name: "GetResourceDashboard", reason: "Spark engines are not built" },
-        RefusedOperation { name: "GetSession", reason: "Spark engines are not built" },
-        RefusedOperation { name: "GetSessionEndpoint", reason: "Spark engines are not built" },
-        RefusedOperation { name: "GetSessionStatus", reason: "Spark engines are not built" },
-        RefusedOperation { name: "GetSystemTableConfiguration", reason: "system tables are not built" },
-        RefusedOperation { name: "ImportNotebook", reason: "Spark engines are not built" },
-        RefusedOperation { name: "ListApplicationDPUSizes", reason: "Spark engines are not built" },
-        RefusedOperation { name: "ListCalculationExecutions", reason: "Spark engines are not built" },
-        RefusedOperation { name: "ListCapacityReservations", reason: "the machine is the capacity" },
-        RefusedOperation { name: "ListExecutors", reason: "Spark engines are not built" },
-        RefusedOperation { name: "ListNotebookMetadata", reason: "Spark engines are not built" },
-        RefusedOperation { name: "ListNotebookSessions", reason: "Spark engines are not built" },
-        RefusedOperation { name: "ListSessions", reason: "Spark engines are not built" },
-        RefusedOperation { name: "ListSystemTableStatuses", reason: "system tables are not built" },
+        RefusedOperation {
+            name: "GetCapacityReservation",
+            reason: "capacity is what the machine has; there is nothing to reserve",
+        },
+        RefusedOperation {
+            name: "GetNotebookMetadata",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "GetResourceDashboard",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "GetSession",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "GetSessionEndpoint",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "GetSessionStatus",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation { name: "GetSystemTableConfiguration", reason: "system tables are not kept" },
+        RefusedOperation {
+            name: "ImportNotebook",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "ListApplicationDPUSizes",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "ListCalculationExecutions",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "ListCapacityReservations",
+            reason: "capacity is what the machine has; there is nothing to reserve",
+        },
+        RefusedOperation {
+            name: "ListExecutors",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "ListNotebookMetadata",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "ListNotebookSessions",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "ListSessions",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation { name: "ListSystemTableStatuses", reason: "system tables are not kept" },
         RefusedOperation {
             name: "PutCapacityAssignmentConfiguration",
-            reason: "the machine is the capacity",
+            reason: "capacity is what the machine has; there is nothing to reserve",
         },
-        RefusedOperation { name: "StartCalculationExecution", reason: "Spark engines are not built" },
-        RefusedOperation { name: "StartSession", reason: "Spark engines are not built" },
-        RefusedOperation { name: "StopCalculationExecution", reason: "Spark engines are not built" },
-        RefusedOperation { name: "TerminateSession", reason: "Spark engines are not built" },
-        RefusedOperation { name: "UpdateCapacityReservation", reason: "the machine is the capacity" },
-        RefusedOperation { name: "UpdateDataCatalog", reason: "there is one data catalog, AwsDataCatalog" },
-        RefusedOperation { name: "UpdateNamedQuery", reason: "not built yet; delete and create" },
-        RefusedOperation { name: "UpdateNotebook", reason: "Spark engines are not built" },
-        RefusedOperation { name: "UpdateNotebookMetadata", reason: "Spark engines are not built" },
-        RefusedOperation { name: "UpdateSystemTableConfiguration", reason: "system tables are not built" },
+        RefusedOperation {
+            name: "StartCalculationExecution",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "StartSession",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "StopCalculationExecution",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "TerminateSession",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "UpdateCapacityReservation",
+            reason: "capacity is what the machine has; there is nothing to reserve",
+        },
+        RefusedOperation {
+            name: "UpdateDataCatalog",
+            reason: "the one data catalog is AwsDataCatalog; further ones come with federated queries",
+        },
+        RefusedOperation {
+            name: "UpdateNotebook",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation {
+            name: "UpdateNotebookMetadata",
+            reason: "sessions, calculations and notebooks come with the Spark-compatible engine",
+        },
+        RefusedOperation { name: "UpdateSystemTableConfiguration", reason: "system tables are not kept" },
     ],
     errors: &[
         ErrorModel { name: "InternalServerException", code: "InternalServerException", status: 500 },
@@ -1386,24 +1508,24 @@ pub mod op {
         refused_fields: &[
             RefusedField {
                 path: &["Configuration", "AdditionalConfiguration"],
-                reason: "Spark engines are not built",
+                reason: "configures notebooks",
             },
             RefusedField {
                 path: &["Configuration", "CustomerContentEncryptionConfiguration"],
-                reason: "there are no encryption keys yet",
+                reason: "comes with encryption at rest",
             },
             RefusedField {
                 path: &["Configuration", "EnableMinimumEncryptionConfiguration"],
-                reason: "there are no encryption keys yet",
+                reason: "comes with encryption at rest",
             },
             RefusedField {
                 path: &["Configuration", "EngineConfiguration"],
-                reason: "Spark engines are not built",
+                reason: "configures Spark sessions",
             },
-            RefusedField { path: &["Configuration", "ExecutionRole"], reason: "Spark engines are not built" },
+            RefusedField { path: &["Configuration", "ExecutionRole"], reason: "configures Spark sessions" },
             RefusedField {
                 path: &["Configuration", "IdentityCenterConfiguration"],
-                reason: "there is no identity centre",
+                reason: "IAM Identity Center is not there",
             },
             RefusedField {
                 path: &["Configuration", "ManagedQueryResultsConfiguration"],
@@ -1411,23 +1533,19 @@ pub mod op {
             },
             RefusedField {
                 path: &["Configuration", "MonitoringConfiguration"],
-                reason: "Spark engines are not built",
+                reason: "configures Spark sessions",
             },
             RefusedField {
                 path: &["Configuration", "QueryResultsS3AccessGrantsConfiguration"],
-                reason: "access grants are not built",
-            },
-            RefusedField {
-                path: &["Configuration", "ResultConfiguration", "AclConfiguration"],
-                reason: "object ACLs are not built",
+                reason: "S3 Access Grants are not there",
             },
             RefusedField {
                 path: &["Configuration", "ResultConfiguration", "EncryptionConfiguration"],
-                reason: "there are no encryption keys yet",
+                reason: "comes with encryption at rest",
             },
             RefusedField {
                 path: &["Configuration", "SystemTableStatuses"],
-                reason: "system tables are not built",
+                reason: "system tables are not kept",
             },
         ],
     };
@@ -1672,18 +1790,13 @@ pub mod op {
         errors: &["InternalServerException", "InvalidRequestException", "TooManyRequestsException"],
         idempotency_token: Some("ClientRequestToken"),
         refused_fields: &[
-            RefusedField { path: &["EngineConfiguration"], reason: "Spark engines are not built" },
             RefusedField {
-                path: &["ResultConfiguration", "AclConfiguration"],
-                reason: "object ACLs are not built",
+                path: &["EngineConfiguration"],
+                reason: "configures Spark sessions, which come with the Spark-compatible engine",
             },
             RefusedField {
                 path: &["ResultConfiguration", "EncryptionConfiguration"],
-                reason: "there are no encryption keys yet",
-            },
-            RefusedField {
-                path: &["ResultReuseConfiguration"],
-                reason: "results are not reused, every query runs",
+                reason: "comes with encryption at rest",
             },
         ],
     };
@@ -1720,6 +1833,17 @@ pub mod op {
         idempotency_token: None,
         refused_fields: &[],
     };
+    pub static UPDATE_NAMED_QUERY: OperationModel = OperationModel {
+        name: "UpdateNamedQuery",
+        method: "POST",
+        uri: "/",
+        input: &schema::UPDATE_NAMED_QUERY_INPUT,
+        output: &schema::UPDATE_NAMED_QUERY_OUTPUT,
+        result_wrapper: "",
+        errors: &["InternalServerException", "InvalidRequestException"],
+        idempotency_token: None,
+        refused_fields: &[],
+    };
     pub static UPDATE_PREPARED_STATEMENT: OperationModel = OperationModel {
         name: "UpdatePreparedStatement",
         method: "POST",
@@ -1743,23 +1867,23 @@ pub mod op {
         refused_fields: &[
             RefusedField {
                 path: &["ConfigurationUpdates", "AdditionalConfiguration"],
-                reason: "Spark engines are not built",
+                reason: "configures notebooks",
             },
             RefusedField {
                 path: &["ConfigurationUpdates", "CustomerContentEncryptionConfiguration"],
-                reason: "there are no encryption keys yet",
+                reason: "comes with encryption at rest",
             },
             RefusedField {
                 path: &["ConfigurationUpdates", "EnableMinimumEncryptionConfiguration"],
-                reason: "there are no encryption keys yet",
+                reason: "comes with encryption at rest",
             },
             RefusedField {
                 path: &["ConfigurationUpdates", "EngineConfiguration"],
-                reason: "Spark engines are not built",
+                reason: "configures Spark sessions",
             },
             RefusedField {
                 path: &["ConfigurationUpdates", "ExecutionRole"],
-                reason: "Spark engines are not built",
+                reason: "configures Spark sessions",
             },
             RefusedField {
                 path: &["ConfigurationUpdates", "ManagedQueryResultsConfigurationUpdates"],
@@ -1767,23 +1891,15 @@ pub mod op {
             },
             RefusedField {
                 path: &["ConfigurationUpdates", "MonitoringConfiguration"],
-                reason: "Spark engines are not built",
+                reason: "configures Spark sessions",
             },
             RefusedField {
                 path: &["ConfigurationUpdates", "QueryResultsS3AccessGrantsConfiguration"],
-                reason: "access grants are not built",
-            },
-            RefusedField {
-                path: &["ConfigurationUpdates", "RemoveCustomerContentEncryptionConfiguration"],
-                reason: "there are no encryption keys yet",
-            },
-            RefusedField {
-                path: &["ConfigurationUpdates", "ResultConfigurationUpdates", "AclConfiguration"],
-                reason: "object ACLs are not built",
+                reason: "S3 Access Grants are not there",
             },
             RefusedField {
                 path: &["ConfigurationUpdates", "ResultConfigurationUpdates", "EncryptionConfiguration"],
-                reason: "there are no encryption keys yet",
+                reason: "comes with encryption at rest",
             },
         ],
     };
@@ -1827,7 +1943,8 @@ mod schema {
     static NAMED_QUERY_ID_PATTERN: Pattern = Pattern::new(r"\S+", r"[^ \t\n\x0B\f\r]+");
     static AWS_ACCOUNT_ID_PATTERN: Pattern = Pattern::new("^[0-9]+$", "^[0-9]+$");
     pub(super) static ACL_CONFIGURATION: Schema =
-        Schema::structure("AclConfiguration", &[Member::required("S3AclOption", &STRING)]);
+        Schema::structure("AclConfiguration", &[Member::required("S3AclOption", &S3_ACL_OPTION)]);
+    pub(super) static AGE: Schema = Schema::integer(Some(0), Some(10080));
     pub(super) static AMAZON_RESOURCE_NAME: Schema = Schema::string().sized(Some(1), Some(1011));
     pub(super) static ATHENA_ERROR: Schema = Schema::structure(
         "AthenaError",
@@ -2270,6 +2387,7 @@ mod schema {
             Member::new("WorkGroup", &WORK_GROUP_NAME),
         ],
     );
+    pub(super) static NAMED_QUERY_DESCRIPTION_STRING: Schema = Schema::string().sized(Some(0), Some(1024));
     pub(super) static NAMED_QUERY_ID: Schema =
         Schema::string().sized(Some(1), Some(128)).matching(&NAMED_QUERY_ID_PATTERN);
     pub(super) static NAMED_QUERY_ID_LIST: Schema = Schema::list(&NAMED_QUERY_ID).sized(Some(1), Some(50));
@@ -2429,13 +2547,13 @@ mod schema {
             Member::new("RemoveEncryptionConfiguration", &BOOLEAN),
             Member::new("ExpectedBucketOwner", &AWS_ACCOUNT_ID),
             Member::new("RemoveExpectedBucketOwner", &BOOLEAN),
-            Member::new("AclConfiguration", &ANY),
+            Member::new("AclConfiguration", &ACL_CONFIGURATION),
             Member::new("RemoveAclConfiguration", &BOOLEAN),
         ],
     );
     pub(super) static RESULT_REUSE_BY_AGE_CONFIGURATION: Schema = Schema::structure(
         "ResultReuseByAgeConfiguration",
-        &[Member::required("Enabled", &BOOLEAN), Member::new("MaxAgeInMinutes", &INTEGER)],
+        &[Member::required("Enabled", &BOOLEAN), Member::new("MaxAgeInMinutes", &AGE)],
     );
     pub(super) static RESULT_REUSE_CONFIGURATION: Schema = Schema::structure(
         "ResultReuseConfiguration",
@@ -2451,6 +2569,7 @@ mod schema {
         Schema::structure("ResultSetMetadata", &[Member::new("ColumnInfo", &COLUMN_INFO_LIST)]);
     pub(super) static ROW: Schema = Schema::structure("Row", &[Member::new("Data", &DATUM_LIST)]);
     pub(super) static ROW_LIST: Schema = Schema::list(&ROW);
+    pub(super) static S3_ACL_OPTION: Schema = Schema::enumeration(&["BUCKET_OWNER_FULL_CONTROL"]);
     pub(super) static S3_LOGGING_CONFIGURATION: Schema = Schema::structure(
         "S3LoggingConfiguration",
         &[
@@ -2468,7 +2587,7 @@ mod schema {
             Member::new("ResultConfiguration", &RESULT_CONFIGURATION),
             Member::new("WorkGroup", &WORK_GROUP_NAME),
             Member::new("ExecutionParameters", &EXECUTION_PARAMETERS),
-            Member::new("ResultReuseConfiguration", &ANY),
+            Member::new("ResultReuseConfiguration", &RESULT_REUSE_CONFIGURATION),
             Member::new("EngineConfiguration", &ANY),
         ],
     );
@@ -2551,6 +2670,16 @@ mod schema {
         &[Member::required("ResourceARN", &AMAZON_RESOURCE_NAME), Member::required("TagKeys", &TAG_KEY_LIST)],
     );
     pub(super) static UNTAG_RESOURCE_OUTPUT: Schema = Schema::structure("UntagResourceOutput", &[]);
+    pub(super) static UPDATE_NAMED_QUERY_INPUT: Schema = Schema::structure(
+        "UpdateNamedQueryInput",
+        &[
+            Member::required("NamedQueryId", &NAMED_QUERY_ID),
+            Member::required("Name", &NAME_STRING),
+            Member::new("Description", &NAMED_QUERY_DESCRIPTION_STRING),
+            Member::required("QueryString", &QUERY_STRING),
+        ],
+    );
+    pub(super) static UPDATE_NAMED_QUERY_OUTPUT: Schema = Schema::structure("UpdateNamedQueryOutput", &[]);
     pub(super) static UPDATE_PREPARED_STATEMENT_INPUT: Schema = Schema::structure(
         "UpdatePreparedStatementInput",
         &[
@@ -2618,7 +2747,7 @@ mod schema {
             Member::new("RemoveBytesScannedCutoffPerQuery", &BOOLEAN),
             Member::new("RequesterPaysEnabled", &BOOLEAN),
             Member::new("EngineVersion", &ENGINE_VERSION),
-            Member::new("RemoveCustomerContentEncryptionConfiguration", &ANY),
+            Member::new("RemoveCustomerContentEncryptionConfiguration", &BOOLEAN),
             Member::new("AdditionalConfiguration", &ANY),
             Member::new("ExecutionRole", &ANY),
             Member::new("CustomerContentEncryptionConfiguration", &ANY),

@@ -2272,7 +2272,7 @@ pub mod error {
 }
 
 mod schema {
-    use aws::model::{ANY, BOOLEAN, INTEGER, LONG, Member, Pattern, STRING, Schema, TIMESTAMP};
+    use aws::model::{ANY, ANY_MAP, BOOLEAN, INTEGER, LONG, Member, Pattern, STRING, Schema, TIMESTAMP};
 
     static DESCRIPTION_STRING_PATTERN: Pattern = Pattern::new(
         r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*",
@@ -2427,7 +2427,7 @@ mod schema {
         &[
             Member::new("CatalogId", &CATALOG_ID_STRING),
             Member::required("DatabaseInput", &DATABASE_INPUT),
-            Member::new("Tags", &ANY),
+            Member::new("Tags", &ANY_MAP),
         ],
     );
     pub(super) static CREATE_DATABASE_RESPONSE: Schema = Schema::structure("CreateDatabaseResponse", &[]);

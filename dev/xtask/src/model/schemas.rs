@@ -26,7 +26,7 @@ pub fn write(out: &mut String, model: &Model, contract: &Contract, live: &Live) 
     }
     writeln!(out, "\nmod schema {{")?;
     let imports = ["Location", "Member", "Pattern", "Schema", "TimestampFormat"];
-    let shared = ["ANY", "BOOLEAN", "DOUBLE", "FLOAT", "INTEGER", "LONG", "STRING", "TIMESTAMP"];
+    let shared = ["ANY", "ANY_MAP", "BOOLEAN", "DOUBLE", "FLOAT", "INTEGER", "LONG", "STRING", "TIMESTAMP"];
     let used = imports
         .iter()
         .filter(|name| body.contains(&format!("{name}::")))
@@ -111,6 +111,7 @@ impl Schemas<'_> {
     ) -> Result<String> {
         let schema = match self.live.has_member(structure, name) {
             true => self.reference(&reference.shape)?,
+            false if self.model.shape(&reference.shape)?.kind == "map" => "&ANY_MAP".to_owned(),
             false => "&ANY".to_owned(),
         };
         let constructor = if required { "required" } else { "new" };

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::violation::{Kind, Violation};
-use super::{OperationModel, RefusedField, ServiceModel, validate};
+use super::{OperationModel, RefusedField, Schema, ServiceModel, validate};
 
 /// A request that must not reach its handler: always the sender's fault, status 400.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub fn check(service: &ServiceModel, operation: &OperationModel, input: &Value) 
         return Err(Rejection { code: service.unsupported_field_error, message });
     }
     for refused in operation.refused_fields {
-        if is_given(input, refused.path) {
+        if is_given(operation.input, input, refused.path) {
             return Err(Rejection { code: service.unsupported_field_error, message: refusal(refused) });
         }
     }
@@ -42,18 +42,28 @@ fn refusal(field: &RefusedField) -> String {
     format!("Field '{}' is not supported by Mulgil: {}", field.path.join("."), field.reason)
 }
 
-/// Null, false and the empty list or map ask for nothing.
-fn is_given(value: &Value, path: &[&str]) -> bool {
-    match (value, path) {
-        (Value::Null, _) | (Value::Bool(false), []) => false,
-        (Value::Array(items), []) => !items.is_empty(),
-        (Value::Object(members), []) => !members.is_empty(),
-        (_, []) => true,
-        (Value::Array(items), _) => items.iter().any(|item| is_given(item, path)),
-        (Value::Object(entries), ["*", rest @ ..]) => entries.values().any(|entry| is_given(entry, rest)),
-        (Value::Object(members), [name, rest @ ..]) => {
-            members.get(*name).is_some_and(|member| is_given(member, rest))
+/// Null, false and the empty list or map ask for nothing; an empty structure may ask for its defaults.
+fn is_given(schema: &Schema, value: &Value, path: &[&str]) -> bool {
+    match (schema, value, path) {
+        (_, Value::Null, _) | (_, Value::Bool(false), []) => false,
+        (Schema::List { member, .. }, Value::Array(items), [_, ..]) => {
+            items.iter().any(|item| is_given(member, item, path))
+        }
+        (_, Value::Array(items), []) => !items.is_empty(),
+        (Schema::Map { .. }, Value::Object(entries), []) => !entries.is_empty(),
+        (_, _, []) => true,
+        (Schema::Map { value: member, .. }, Value::Object(entries), ["*", rest @ ..]) => {
+            entries.values().any(|entry| is_given(member, entry, rest))
+        }
+        (Schema::Structure(structure), Value::Object(members), [name, rest @ ..]) => {
+            match (structure.member(name), members.get(*name)) {
+                (Some(member), Some(value)) => is_given(member.schema, value, rest),
+                _ => false,
+            }
         }
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

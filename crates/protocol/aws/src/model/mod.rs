@@ -18,7 +18,7 @@ mod wire_enum;
 
 pub use check::{Rejection, check};
 pub use pattern::Pattern;
-pub use schema::{ANY, BOOLEAN, DOUBLE, FLOAT, INTEGER, LONG, STRING, TIMESTAMP};
+pub use schema::{ANY, ANY_MAP, BOOLEAN, DOUBLE, FLOAT, INTEGER, LONG, STRING, TIMESTAMP};
 pub use schema::{Location, Member, Numbers, Schema, StringSchema, Structure, TimestampFormat};
 pub use validate::validate;
 pub use violation::{Kind, VIOLATIONS_MAX, Violation};

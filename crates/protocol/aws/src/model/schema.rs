@@ -105,6 +105,7 @@ pub static DOUBLE: Schema = Schema::Double(Numbers { min: None, max: None });
 pub static BOOLEAN: Schema = Schema::Boolean;
 pub static TIMESTAMP: Schema = Schema::Timestamp(TimestampFormat::EpochSeconds);
 pub static ANY: Schema = Schema::Any;
+pub static ANY_MAP: Schema = Schema::map(&ANY, &ANY);
 
 impl Schema {
     pub const fn structure(name: &'static str, members: &'static [Member]) -> Schema {

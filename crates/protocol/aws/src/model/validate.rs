@@ -104,6 +104,9 @@ impl Walk<'_> {
         path: &Path<'_>,
     ) {
         for (index, item) in items.iter().enumerate() {
+            if self.found.len() >= VIOLATIONS_MAX {
+                return;
+            }
             let here = Path::Item(path, index);
             match (member, item) {
                 (_, Value::Null) => {
