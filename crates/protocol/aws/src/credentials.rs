@@ -1,9 +1,13 @@
+mod temporary;
+
 use std::collections::HashMap;
 use std::fmt;
 
 use names::{AccountId, Region};
 use parking_lot::RwLock;
 use rt::Timestamp;
+
+pub use temporary::{Issued, TemporaryKeys};
 
 use crate::Principal;
 
@@ -44,6 +48,8 @@ impl Credential {
 /// Where the rim finds the secret behind an access key. Called for every request: answers from
 /// memory, never blocks.
 pub trait CredentialStore: Send + Sync + 'static {
+    ///
+    /// A credential that has a session token must only be accepted together with it.
     fn lookup(&self, access_key: &str) -> Option<Credential>;
 
     /// The same for a request with a session token, in which a store may keep everything it needs
@@ -51,6 +57,11 @@ pub trait CredentialStore: Send + Sync + 'static {
     fn lookup_session(&self, access_key: &str, token: &str) -> Option<Credential> {
         let _ = token;
         self.lookup(access_key)
+    }
+
+    /// What issues temporary credentials that [`CredentialStore::lookup_session`] recognises.
+    fn temporary(&self) -> Option<&TemporaryKeys> {
+        None
     }
 
     /// Set when signatures are not checked at all; then every request acts as this identity.
@@ -67,29 +78,44 @@ pub struct Unchecked {
     pub region: Region,
 }
 
-/// Keys held in memory.
-#[derive(Default)]
+/// Keys held in memory, and temporary ones that follow from the first of them.
 pub struct MemoryCredentials {
     keys: RwLock<HashMap<String, Credential>>,
+    /// And the account of keys whose token is not at hand.
+    temporary: Option<(TemporaryKeys, AccountId)>,
     unchecked: Option<Unchecked>,
+}
+
+impl Default for MemoryCredentials {
+    fn default() -> MemoryCredentials {
+        MemoryCredentials::new()
+    }
 }
 
 impl MemoryCredentials {
     pub fn new() -> MemoryCredentials {
-        MemoryCredentials::default()
+        MemoryCredentials { keys: RwLock::default(), temporary: None, unchecked: None }
     }
 
     /// Accepts whatever signature a request has, or none.
     pub fn insecure_any(account: AccountId, region: Region) -> MemoryCredentials {
-        MemoryCredentials { keys: RwLock::default(), unchecked: Some(Unchecked { account, region }) }
+        MemoryCredentials {
+            keys: RwLock::default(),
+            temporary: Some((TemporaryKeys::derived_from("signatures are not checked"), account.clone())),
+            unchecked: Some(Unchecked { account, region }),
+        }
     }
 
     #[must_use]
-    pub fn with(self, access_key: impl Into<String>, credential: Credential) -> MemoryCredentials {
-        self.keys.write().insert(access_key.into(), credential);
+    pub fn with(mut self, access_key: impl Into<String>, credential: Credential) -> MemoryCredentials {
+        self.temporary.get_or_insert_with(|| {
+            (TemporaryKeys::derived_from(&credential.secret), credential.account.clone())
+        });
+        self.insert(access_key, credential);
         self
     }
 
+    /// Adds or replaces a key.
     pub fn insert(&self, access_key: impl Into<String>, credential: Credential) {
         self.keys.write().insert(access_key.into(), credential);
     }
@@ -97,10 +123,36 @@ impl MemoryCredentials {
 
 impl CredentialStore for MemoryCredentials {
     fn lookup(&self, access_key: &str) -> Option<Credential> {
-        self.keys.read().get(access_key).cloned()
+        if let Some(found) = self.keys.read().get(access_key) {
+            return Some(found.clone());
+        }
+        let (temporary, account) = self.temporary.as_ref()?;
+        let (secret, expires) = temporary.secret_of(access_key)?;
+        // Whose it is stands in the token: without it, the key is nobody's and good for nothing.
+        Some(Credential {
+            secret,
+            session_token: Some(UNKNOWN_TOKEN.to_owned()),
+            account: account.clone(),
+            arn: String::new(),
+            expires: Some(expires),
+        })
+    }
+
+    fn lookup_session(&self, access_key: &str, token: &str) -> Option<Credential> {
+        match self.keys.read().get(access_key) {
+            Some(found) => Some(found.clone()),
+            None => self.temporary.as_ref()?.0.open(access_key, token),
+        }
+    }
+
+    fn temporary(&self) -> Option<&TemporaryKeys> {
+        self.temporary.as_ref().map(|(temporary, _)| temporary)
     }
 
     fn unchecked(&self) -> Option<Unchecked> {
         self.unchecked.clone()
     }
 }
+
+/// Equal to no token: headers cannot carry it.
+const UNKNOWN_TOKEN: &str = "\n";

@@ -41,7 +41,7 @@ pub use body::Body;
 pub use caller::Caller;
 pub use codec::{Codec, Format};
 pub use context::{Context, Principal};
-pub use credentials::{Credential, CredentialStore, MemoryCredentials, Unchecked};
+pub use credentials::{Credential, CredentialStore, Issued, MemoryCredentials, TemporaryKeys, Unchecked};
 pub use error::{ApiError, Fault};
 pub use listener::serve;
 pub use model::{OperationModel, ServiceModel};

@@ -67,6 +67,7 @@ impl Decoder<'_> {
                 let base = if *flattened { prefix.to_owned() } else { join(prefix, "entry") };
                 self.map(key, value, &base, depth).map(Some)
             }
+            Schema::Any => Ok(Some(self.everything(prefix))),
             _ => match self.fields.remove(prefix) {
                 Some(text) => scalar(schema, &text, prefix).map(Some),
                 None => Ok(None),
@@ -107,6 +108,22 @@ impl Decoder<'_> {
             entries.insert(name, found.unwrap_or_else(|| Value::String(String::new())));
         }
         Ok(Value::Object(entries))
+    }
+
+    /// What stands under a name whose inside does not matter: enough to see that it is given.
+    fn everything(&mut self, prefix: &str) -> Value {
+        let belongs = |name: &str| {
+            name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let mut inside = Map::new();
+        self.fields.retain(|name, text| {
+            let belongs = belongs(name);
+            if belongs && !text.is_empty() {
+                inside.insert(name.to_string(), Value::String(text.to_string()));
+            }
+            !belongs
+        });
+        Value::Object(inside)
     }
 
     fn mentions(&self, prefix: &str) -> bool {

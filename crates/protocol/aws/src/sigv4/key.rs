@@ -56,7 +56,7 @@ fn derive(secret: &str, day: &str, region: &str, service: &str) -> [u8; 32] {
     key
 }
 
-pub(super) fn hmac(key: &[u8], data: &[u8]) -> [u8; 32] {
+pub(crate) fn hmac(key: &[u8], data: &[u8]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(data);
     mac.finalize().into_bytes().into()

@@ -14,6 +14,7 @@ mod verify;
 
 pub use canonical::{PathStyle, canonical_request, encode_uri};
 pub use client::{SigningIdentity, presign_request, sign_request};
+pub(crate) use key::hmac;
 pub use key::{SigningKeys, hash_hex, sign_hex};
 pub use parse::{Authorization, SigningScope, claimed_scope};
 pub use verify::{SignatureError, verify};
