@@ -84,6 +84,19 @@ impl Key {
         segments
     }
 
+    /// The segment at this position, the first being 0.
+    pub fn segment(&self, index: usize) -> Option<Segment> {
+        let mut boundaries = self.boundaries();
+        let from = if index == 0 { 0 } else { boundaries.nth(index - 1)? };
+        let to = boundaries.next()?;
+        Some(decode(&self.0[from..to]))
+    }
+
+    /// How many segments there are.
+    pub fn depth(&self) -> usize {
+        self.boundaries().count()
+    }
+
     /// The last segment as text, which is most often the name of the thing the key stands for.
     pub fn last_str(&self) -> Option<String> {
         self.segments().last().and_then(Segment::as_str).map(str::to_owned)

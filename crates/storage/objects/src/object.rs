@@ -1,0 +1,90 @@
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use rt::Timestamp;
+
+use crate::{ChecksumAlgorithm, Checksums};
+
+/// An object as it is, without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectInfo {
+    pub bucket: String,
+    pub key: String,
+    pub size: u64,
+    /// Without quotes: the MD5 digest in hexadecimal, or for a multipart upload the digest of its parts'
+    /// digests and `-` and their number.
+    pub etag: String,
+    pub modified: Timestamp,
+    pub content_type: Option<String>,
+    /// Header names in lower case, such as `cache-control`, with their values as given.
+    pub headers: BTreeMap<String, String>,
+    pub user_metadata: BTreeMap<String, String>,
+    pub tags: BTreeMap<String, String>,
+    pub checksums: Checksums,
+    /// How many parts it was uploaded in, if it was uploaded in parts.
+    pub parts: Option<u32>,
+}
+
+/// What to store with the bytes, and what must hold.
+#[derive(Clone, Debug, Default)]
+pub struct PutOptions {
+    pub content_type: Option<String>,
+    pub headers: BTreeMap<String, String>,
+    pub user_metadata: BTreeMap<String, String>,
+    pub tags: BTreeMap<String, String>,
+    pub condition: Option<Condition>,
+    pub expected: Expected,
+}
+
+/// What the bytes are announced to be. What does not match is not stored.
+#[derive(Clone, Debug, Default)]
+pub struct Expected {
+    pub size: Option<u64>,
+    /// The MD5 digest in base64.
+    pub md5: Option<String>,
+    /// Checksums to compute and store, verified where a value (base64) is given.
+    pub checksums: BTreeMap<ChecksumAlgorithm, Option<String>>,
+}
+
+/// What must hold of the key's current object when the new one becomes visible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    Absent,
+    /// It exists and has this ETag (without quotes).
+    Matches(String),
+    /// It exists.
+    Present,
+}
+
+impl Condition {
+    pub(crate) fn holds(&self, etag: Option<&str>) -> bool {
+        match self {
+            Condition::Absent => etag.is_none(),
+            Condition::Matches(expected) => etag == Some(expected),
+            Condition::Present => etag.is_some(),
+        }
+    }
+}
+
+/// A part of an object's bytes. What reaches beyond the end is cut off there.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum ByteRange {
+    /// From this offset to the end.
+    From(u64),
+    /// From the first offset up to, without, the second.
+    FromTo(u64, u64),
+    /// The last so many bytes.
+    Last(u64),
+}
+
+impl ByteRange {
+    /// The offsets in an object of `size` bytes, or `None` if the range has no byte in it.
+    pub fn within(self, size: u64) -> Option<Range<u64>> {
+        let range = match self {
+            ByteRange::From(from) => from..size,
+            ByteRange::FromTo(from, to) => from..to.min(size),
+            ByteRange::Last(count) => size.saturating_sub(count)..size,
+        };
+        (range.start < range.end).then_some(range)
+    }
+}

@@ -1,0 +1,223 @@
+//! The commit that makes staged bytes visible.
+
+use std::collections::{BTreeMap, HashSet};
+
+use meta::{CommitError, Key, MetaError, Revision, Txn};
+
+use crate::files::{FileId, StagedFile};
+use crate::record::{Body, Described, Extent, NO_KEY, ObjectRecord, VERSION, stored};
+use crate::{ChecksumAlgorithm, Checksums, Condition, ObjectError, ObjectInfo, Objects, PublishError, keys};
+
+/// How often a commit is tried while others replace the same objects.
+const ATTEMPTS_MAX: usize = 64;
+
+/// Bytes in a file of their own, durable and digested, to which nothing refers yet.
+pub(crate) struct Blob {
+    pub(crate) staged: StagedFile,
+    pub(crate) size: u64,
+    pub(crate) md5: [u8; 16],
+    pub(crate) checksums: BTreeMap<ChecksumAlgorithm, String>,
+}
+
+/// An object whose bytes are durable and not yet visible. Dropping it takes the bytes away.
+pub struct Staged {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+    pub(crate) condition: Option<Condition>,
+    pub(crate) described: Described,
+    pub(crate) blob: Blob,
+}
+
+impl Staged {
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub fn size(&self) -> u64 {
+        self.blob.size
+    }
+
+    /// The ETag the object will have, without quotes.
+    pub fn etag(&self) -> String {
+        hex::encode(self.blob.md5)
+    }
+}
+
+/// One object of a commit.
+pub(crate) struct Put {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+    pub(crate) condition: Option<Condition>,
+    pub(crate) record: ObjectRecord,
+    /// The files to be referred to from now on; those of a multipart upload already are.
+    pub(crate) staged: Vec<StagedFile>,
+    /// The extents to store, if there is not exactly one.
+    pub(crate) extents: Option<Vec<Extent>>,
+}
+
+struct Replaced {
+    body: FileId,
+    files: Vec<FileId>,
+}
+
+impl Objects {
+    /// Makes all staged objects visible in one commit together with `txn`. No two may be of the same key.
+    /// The infos come in the order of `staged`.
+    pub async fn publish(
+        &self,
+        staged: Vec<Staged>,
+        txn: Txn,
+    ) -> Result<(Vec<ObjectInfo>, Revision), PublishError> {
+        let puts = staged.into_iter().map(|staged| self.put_of(staged)).collect();
+        self.publish_puts(puts, txn).await
+    }
+
+    pub(crate) async fn publish_one(&self, staged: Staged) -> Result<ObjectInfo, ObjectError> {
+        match self.publish_puts(vec![self.put_of(staged)], Txn::new()).await {
+            Ok((mut infos, _)) => Ok(infos.pop().expect("one object was published")),
+            Err(error) => Err(without_conflict(error)),
+        }
+    }
+
+    pub(crate) async fn publish_puts(
+        &self,
+        puts: Vec<Put>,
+        txn: Txn,
+    ) -> Result<(Vec<ObjectInfo>, Revision), PublishError> {
+        let objects = self.clone();
+        self.detached("objects publish", async move { objects.publish_detached(puts, txn).await }).await
+    }
+
+    async fn publish_detached(
+        &self,
+        puts: Vec<Put>,
+        txn: Txn,
+    ) -> Result<(Vec<ObjectInfo>, Revision), PublishError> {
+        let distinct: HashSet<_> = puts.iter().map(|put| (&put.bucket, &put.key)).collect();
+        if distinct.len() < puts.len() {
+            let reason = "two objects of one commit have the same key".to_owned();
+            return Err(ObjectError::Invalid { reason }.into());
+        }
+        for _ in 0..ATTEMPTS_MAX {
+            let (all, replaced) = self.prepare(&puts, txn.clone()).await?;
+            match self.meta.commit(all).await {
+                Ok(revision) => return Ok((self.published(puts, replaced).await, revision)),
+                Err(CommitError::Conflict { key }) if is_ours(&puts, &key) => {}
+                Err(CommitError::Conflict { key }) => return Err(PublishError::Conflict { key }),
+                Err(CommitError::Meta(error)) => {
+                    if !matches!(error, MetaError::StorageFull | MetaError::Encode { .. }) {
+                        puts.into_iter().flat_map(|put| put.staged).for_each(StagedFile::leave);
+                    }
+                    return Err(error.into());
+                }
+            }
+        }
+        let first = puts.into_iter().next().expect("only objects are contended");
+        Err(ObjectError::Contended { bucket: first.bucket, key: first.key }.into())
+    }
+
+    /// The transaction for what the index says now, and what it replaces.
+    async fn prepare(&self, puts: &[Put], mut txn: Txn) -> Result<(Txn, Vec<Replaced>), ObjectError> {
+        let mut wanted: Vec<Key> = Vec::with_capacity(2 * puts.len());
+        for put in puts {
+            wanted.extend([keys::bucket(&put.bucket), keys::object(&put.bucket, &put.key)]);
+        }
+        let found = self.meta.get_many(&wanted).await?;
+        let mut replaced = Vec::new();
+        for (put, found) in puts.iter().zip(found.chunks_exact(2)) {
+            if found[0].is_none() {
+                return Err(ObjectError::NoSuchBucket { bucket: put.bucket.clone() });
+            }
+            let current = stored::<ObjectRecord>(found[1].as_ref())?;
+            let etag = current.as_ref().map(|current| current.value.etag.as_str());
+            if put.condition.as_ref().is_some_and(|condition| !condition.holds(etag)) {
+                let (bucket, key) = (put.bucket.clone(), put.key.clone());
+                return Err(ObjectError::PreconditionFailed { bucket, key });
+            }
+            let key = keys::object(&put.bucket, &put.key);
+            txn = txn.require_present(keys::bucket(&put.bucket));
+            txn = match current {
+                None => txn.require_absent(key.clone()),
+                Some(current) => {
+                    let files = self.files_of(&current.value).await?;
+                    txn = forget(txn, &current.value.body, &files);
+                    replaced.push(Replaced { body: current.value.body.id, files });
+                    txn.require_revision(key.clone(), current.revision)
+                }
+            };
+            for staged in &put.staged {
+                txn = txn.put(keys::file(&staged.id), "");
+            }
+            if let Some(extents) = &put.extents {
+                txn = txn.put_json(keys::extents(&put.record.body.id), extents);
+            }
+            txn = txn.put_json(key, &put.record);
+        }
+        Ok((txn, replaced))
+    }
+
+    async fn published(&self, puts: Vec<Put>, replaced: Vec<Replaced>) -> Vec<ObjectInfo> {
+        let mut infos = Vec::with_capacity(puts.len());
+        for put in puts {
+            put.staged.into_iter().for_each(StagedFile::keep);
+            infos.push(put.record.into_info(&put.bucket, &put.key));
+        }
+        if !replaced.is_empty() {
+            let files = self.files.clone();
+            let remove = move || replaced.into_iter().for_each(|old| files.remove(&old.body, old.files));
+            self.rt.blocking("objects remove", remove).await;
+        }
+        infos
+    }
+
+    pub(crate) async fn files_of(&self, record: &ObjectRecord) -> Result<Vec<FileId>, ObjectError> {
+        Ok(record.extents(&self.meta).await?.into_iter().map(|extent| extent.file).collect())
+    }
+
+    fn put_of(&self, staged: Staged) -> Put {
+        let Staged { bucket, key, condition, described, blob } = staged;
+        let Blob { staged, size, md5, checksums } = blob;
+        let record = ObjectRecord {
+            version: VERSION,
+            key_id: NO_KEY,
+            body: Body { id: staged.id.clone(), extents: 1 },
+            size,
+            etag: hex::encode(md5),
+            modified: self.rt.now(),
+            described,
+            checksums: Checksums { values: checksums, composite: false },
+            parts: None,
+            upload: None,
+        };
+        Put { bucket, key, condition, record, staged: vec![staged], extents: None }
+    }
+}
+
+/// Removes what refers to the files of a body.
+pub(crate) fn forget(mut txn: Txn, body: &Body, files: &[FileId]) -> Txn {
+    for file in files {
+        txn = txn.delete(keys::file(file));
+    }
+    if body.extents != 1 {
+        txn = txn.delete(keys::extents(&body.id));
+    }
+    txn
+}
+
+/// For commits whose requirements are all about objects and buckets, which are tried again.
+pub(crate) fn without_conflict(error: PublishError) -> ObjectError {
+    match error {
+        PublishError::Object(error) => error,
+        PublishError::Conflict { key } => {
+            ObjectError::Invalid { reason: format!("{key} was required and has changed") }
+        }
+    }
+}
+
+fn is_ours(puts: &[Put], key: &Key) -> bool {
+    puts.iter().any(|put| *key == keys::object(&put.bucket, &put.key) || *key == keys::bucket(&put.bucket))
+}

@@ -1,0 +1,233 @@
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rt::Task;
+
+use crate::checksum::{Hashed, Hashes};
+use crate::files::{Files, StagedFile};
+use crate::publish::{Blob, Staged};
+use crate::record::Described;
+use crate::{ChecksumAlgorithm, Expected, ObjectError, ObjectInfo, Objects, PutOptions};
+
+/// Bytes that are gathered before they are handed to the disk. A writer holds at most one batch that is
+/// being written, one that is being gathered, and the chunk that overflowed it.
+const BATCH_BYTES: usize = 1 << 20;
+
+impl Objects {
+    /// Stores the bytes as one object.
+    pub async fn put(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: Bytes,
+        options: PutOptions,
+    ) -> Result<ObjectInfo, ObjectError> {
+        let mut writer = self.writer(bucket, key, options).await?;
+        writer.file.gather(body);
+        writer.finish().await
+    }
+
+    /// Begins an object whose bytes come in pieces. It becomes visible with
+    /// [`finish`](ObjectWriter::finish) or with [`Objects::publish`], and leaves nothing behind if it is
+    /// dropped before.
+    pub async fn writer(
+        &self,
+        bucket: &str,
+        key: &str,
+        options: PutOptions,
+    ) -> Result<ObjectWriter, ObjectError> {
+        self.require_bucket(bucket).await?;
+        let PutOptions { content_type, headers, user_metadata, tags, condition, expected } = options;
+        Ok(ObjectWriter {
+            objects: self.clone(),
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            condition,
+            described: Described { content_type, headers, user_metadata, tags },
+            file: FileWriter::new(self.files.clone(), expected),
+        })
+    }
+}
+
+/// An object that is being written.
+pub struct ObjectWriter {
+    objects: Objects,
+    bucket: String,
+    key: String,
+    condition: Option<crate::Condition>,
+    described: Described,
+    file: FileWriter,
+}
+
+impl ObjectWriter {
+    /// Takes the next bytes. Waits for the disk when a batch is full.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<(), ObjectError> {
+        self.file.write(bytes).await
+    }
+
+    /// The bytes taken so far.
+    pub fn size(&self) -> u64 {
+        self.file.size
+    }
+
+    /// A checksum that came after the bytes. Its algorithm must have been among the expected ones.
+    pub fn expect_checksum(&mut self, algorithm: ChecksumAlgorithm, value: String) {
+        self.file.expected.checksums.insert(algorithm, Some(value));
+    }
+
+    /// Makes the object durable and visible.
+    pub async fn finish(self) -> Result<ObjectInfo, ObjectError> {
+        let objects = self.objects.clone();
+        let staged = self.stage().await?;
+        objects.publish_one(staged).await
+    }
+
+    /// Makes the bytes durable; [`Objects::publish`] makes them visible. Dropping the result takes the
+    /// bytes away again.
+    pub async fn stage(self) -> Result<Staged, ObjectError> {
+        let blob = self.file.finish().await?;
+        Ok(Staged {
+            bucket: self.bucket,
+            key: self.key,
+            condition: self.condition,
+            described: self.described,
+            blob,
+        })
+    }
+}
+
+/// A file that is being written and digested on blocking threads, one batch at a time.
+pub(crate) struct FileWriter {
+    files: Arc<Files>,
+    expected: Expected,
+    pub(crate) size: u64,
+    gathered: Vec<Bytes>,
+    gathered_bytes: usize,
+    sink: Sink,
+}
+
+enum Sink {
+    New,
+    Writing(Task<io::Result<Open>>),
+    Failed,
+}
+
+struct Open {
+    file: File,
+    staged: StagedFile,
+    hashes: Hashes,
+}
+
+impl FileWriter {
+    pub(crate) fn new(files: Arc<Files>, expected: Expected) -> FileWriter {
+        FileWriter { files, expected, size: 0, gathered: Vec::new(), gathered_bytes: 0, sink: Sink::New }
+    }
+
+    pub(crate) fn expect_checksum(&mut self, algorithm: ChecksumAlgorithm, value: String) {
+        self.expected.checksums.insert(algorithm, Some(value));
+    }
+
+    pub(crate) fn gather(&mut self, bytes: Bytes) {
+        self.size += bytes.len() as u64;
+        self.gathered_bytes += bytes.len();
+        self.gathered.push(bytes);
+    }
+
+    pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), ObjectError> {
+        self.gather(bytes);
+        if self.gathered_bytes < BATCH_BYTES {
+            return Ok(());
+        }
+        if let Some(expected) = self.expected.size
+            && self.size > expected
+        {
+            return Err(ObjectError::SizeMismatch { expected, received: self.size });
+        }
+        let open = self.settle().await?;
+        let (rt, files) = (self.files.rt.clone(), self.files.clone());
+        let batch = std::mem::take(&mut self.gathered);
+        self.gathered_bytes = 0;
+        let algorithms: Vec<_> = self.expected.checksums.keys().copied().collect();
+        let work = rt.clone();
+        self.sink = Sink::Writing(rt.spawn("objects write", async move {
+            work.blocking("objects write", move || Open::append(open, &files, algorithms, &batch)).await
+        }));
+        Ok(())
+    }
+
+    /// Writes the rest and returns when all of it is on disk and is what was expected.
+    pub(crate) async fn finish(mut self) -> Result<Blob, ObjectError> {
+        if let Some(expected) = self.expected.size
+            && self.size != expected
+        {
+            return Err(ObjectError::SizeMismatch { expected, received: self.size });
+        }
+        let open = self.settle().await?;
+        let FileWriter { files, expected, size, gathered, .. } = self;
+        let algorithms: Vec<_> = expected.checksums.keys().copied().collect();
+        let rt = files.rt.clone();
+        let (staged, hashed) = rt
+            .blocking("objects write", move || {
+                let open = Open::append(open, &files, algorithms, &gathered)?;
+                let hashed = open.hashes.finish();
+                verify(&expected, &hashed)?;
+                open.file.sync_data()?;
+                files.sync_name(&open.staged.id)?;
+                Ok::<_, ObjectError>((open.staged, hashed))
+            })
+            .await?;
+        Ok(Blob { staged, size, md5: hashed.md5, checksums: hashed.checksums })
+    }
+
+    /// Waits for the batch that is being written.
+    async fn settle(&mut self) -> Result<Option<Open>, ObjectError> {
+        match std::mem::replace(&mut self.sink, Sink::Failed) {
+            Sink::New => Ok(None),
+            Sink::Writing(task) => match task.await {
+                Ok(open) => Ok(Some(open?)),
+                Err(error) => Err(io::Error::other(error).into()),
+            },
+            Sink::Failed => Err(io::Error::other("an earlier write of this object failed").into()),
+        }
+    }
+}
+
+impl Open {
+    fn append(
+        open: Option<Open>,
+        files: &Arc<Files>,
+        algorithms: Vec<ChecksumAlgorithm>,
+        batch: &[Bytes],
+    ) -> io::Result<Open> {
+        let mut open = match open {
+            Some(open) => open,
+            None => {
+                let (file, staged) = files.create()?;
+                Open { file, staged, hashes: Hashes::new(algorithms.into_iter()) }
+            }
+        };
+        for bytes in batch {
+            open.file.write_all(bytes)?;
+            open.hashes.update(bytes);
+        }
+        Ok(open)
+    }
+}
+
+fn verify(expected: &Expected, hashed: &Hashed) -> Result<(), ObjectError> {
+    if let Some(md5) = &expected.md5
+        && *md5 != base64_simd::STANDARD.encode_to_string(hashed.md5)
+    {
+        return Err(ObjectError::DigestMismatch);
+    }
+    for (&algorithm, value) in &expected.checksums {
+        if let Some(value) = value
+            && hashed.checksums.get(&algorithm) != Some(value)
+        {
+            return Err(ObjectError::ChecksumMismatch { algorithm });
+        }
+    }
+    Ok(())
+}
