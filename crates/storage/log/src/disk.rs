@@ -1,0 +1,119 @@
+//! The only door to the file system. Tests put a disk behind it that fails on demand.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IoSlice};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// One directory of files.
+pub(crate) trait Disk: Send + Sync {
+    fn names(&self) -> io::Result<Vec<String>>;
+    /// A new file. It survives a crash only after [`Disk::sync_names`].
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>>;
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>>;
+    fn remove(&self, name: &str) -> io::Result<()>;
+    /// The file holds `bytes` or what it held before, also after a crash.
+    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
+    fn sync_names(&self) -> io::Result<()>;
+}
+
+pub(crate) trait DiskFile: Send + Sync {
+    fn length(&self) -> io::Result<u64>;
+    fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()>;
+    /// Writes all slices one after the other.
+    fn write_all_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<()>;
+    /// Returns when content and length are on disk. After a failure the content is unknown.
+    fn sync(&self) -> io::Result<()>;
+    fn truncate(&self, length: u64) -> io::Result<()>;
+}
+
+/// A directory of the operating system, held exclusively while this lives.
+pub(crate) struct Directory {
+    path: PathBuf,
+    handle: File,
+    _lock: File,
+}
+
+impl Directory {
+    /// Fails with `WouldBlock` when another process holds it.
+    pub(crate) fn open(path: &Path) -> io::Result<Directory> {
+        fs::create_dir_all(path)?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join("LOCK"))?;
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Directory { path: path.into(), handle: File::open(path)?, _lock: lock })
+    }
+}
+
+impl Disk for Directory {
+    fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            names.extend(entry?.file_name().into_string());
+        }
+        Ok(names)
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let file = OpenOptions::new().create_new(true).read(true).write(true).open(self.path.join(name))?;
+        Ok(Arc::new(file))
+    }
+
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(OpenOptions::new().read(true).write(true).open(self.path.join(name))?))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let partial = self.path.join(format!("{name}.part"));
+        let mut file = File::create(&partial)?;
+        io::Write::write_all(&mut file, bytes)?;
+        file.sync_data()?;
+        fs::rename(&partial, self.path.join(name))?;
+        self.sync_names()
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        self.handle.sync_all()
+    }
+}
+
+/// The most slices the kernel takes in one call (IOV_MAX).
+const SLICES_MAX: usize = 1024;
+
+impl DiskFile for File {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()> {
+        FileExt::read_exact_at(self, buffer, position)
+    }
+
+    fn write_all_at(&self, slices: &[IoSlice<'_>], mut position: u64) -> io::Result<()> {
+        let mut slices = slices.to_vec();
+        let mut rest = slices.as_mut_slice();
+        while !rest.is_empty() {
+            let written = match rustix::io::pwritev(self, &rest[..rest.len().min(SLICES_MAX)], position) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => written,
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            position += written as u64;
+            IoSlice::advance_slices(&mut rest, written);
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+}

@@ -1,0 +1,206 @@
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use rt::Rt;
+
+use crate::LogSettings;
+use crate::disk::{Disk, DiskFile};
+use crate::index::{self, BatchRef};
+use crate::lru::Lru;
+use crate::partition::{Extent, PartitionState};
+use crate::scan::{Damage, scan};
+use crate::segment::Segment;
+
+/// The row of segments with all that is shared by writer, readers and retention.
+pub(crate) struct Journal {
+    pub(crate) disk: Box<dyn Disk>,
+    pub(crate) rt: Rt,
+    pub(crate) settings: LogSettings,
+    pub(crate) partitions: RwLock<HashMap<u64, Arc<PartitionState>>>,
+    pub(crate) segments: RwLock<BTreeMap<u64, Arc<Segment>>>,
+    pub(crate) counters: Counters,
+    lists: Mutex<Lru<(u64, u64), Arc<[BatchRef]>>>,
+    files: Mutex<Lru<u64, Arc<dyn DiskFile>>>,
+}
+
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) records: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    pub(crate) groups: AtomicU64,
+    pub(crate) failed_writes: AtomicU64,
+    pub(crate) quarantined: AtomicU64,
+    pub(crate) quarantined_bytes: AtomicU64,
+    pub(crate) torn_bytes: AtomicU64,
+}
+
+/// Counts since the log was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    pub records: u64,
+    /// Frames as written, headers included.
+    pub bytes: u64,
+    /// How many fsyncs these took.
+    pub groups: u64,
+    pub failed_writes: u64,
+    /// Stretches of acknowledged data that were found damaged and are not served.
+    pub quarantined: u64,
+    pub quarantined_bytes: u64,
+    /// What interrupted, never acknowledged writes left behind.
+    pub torn_bytes: u64,
+    pub segments: u64,
+}
+
+impl Journal {
+    pub(crate) fn new(disk: Box<dyn Disk>, rt: Rt, settings: LogSettings) -> Journal {
+        Journal {
+            lists: Mutex::new(Lru::new(settings.index_cache_bytes)),
+            files: Mutex::new(Lru::new(settings.open_files)),
+            disk,
+            rt,
+            settings,
+            partitions: RwLock::default(),
+            segments: RwLock::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    pub(crate) fn file(&self, segment: &Segment) -> io::Result<Arc<dyn DiskFile>> {
+        if let Some(file) = &segment.state.lock().active {
+            return Ok(file.clone());
+        }
+        if let Some(file) = self.files.lock().get(&segment.id) {
+            return Ok(file);
+        }
+        let file = self.disk.open(&segment.file_name())?;
+        self.files.lock().insert(segment.id, file.clone(), 1);
+        Ok(file)
+    }
+
+    /// Shows `look` the batches of `partition` in the extent's segment. `None`: the extent was copied before
+    /// the index moved to its side file; take it again.
+    pub(crate) fn with_list<R>(
+        &self,
+        extent: &Extent,
+        partition: u64,
+        look: impl FnOnce(&[BatchRef]) -> R,
+    ) -> io::Result<Option<R>> {
+        if let Some(lists) = &extent.segment.state.lock().lists {
+            return Ok(Some(look(lists.get(&partition).map_or(&[], Vec::as_slice))));
+        }
+        let key = (extent.segment.id, partition);
+        let known = self.lists.lock().get(&key);
+        let list = match known {
+            Some(list) => list,
+            None if extent.list.count == 0 => return Ok(None),
+            None => {
+                let list: Arc<[BatchRef]> = self.load_list(extent, partition)?.into();
+                self.lists.lock().insert(key, list.clone(), size_of_val(&*list) + 64);
+                list
+            }
+        };
+        Ok(Some(look(&list)))
+    }
+
+    fn load_list(&self, extent: &Extent, partition: u64) -> io::Result<Vec<BatchRef>> {
+        match self.list_from_side_file(extent) {
+            Ok(Some(list)) => return Ok(list),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.exists(&extent.segment) => {
+                return Err(error);
+            }
+            Ok(None) => tracing::warn!(log.segment = extent.segment.id, "the index of a segment is damaged"),
+            Err(error) => {
+                tracing::warn!(log.segment = extent.segment.id, %error, "the index of a segment cannot be read")
+            }
+        }
+        let file = self.file(&extent.segment)?;
+        let length = extent.segment.state.lock().length;
+        Ok(scan(&*file, Some(extent.segment.salt), length)?.lists.remove(&partition).unwrap_or_default())
+    }
+
+    fn list_from_side_file(&self, extent: &Extent) -> io::Result<Option<Vec<BatchRef>>> {
+        let file = self.disk.open(&extent.segment.index_name())?;
+        let mut bytes = vec![0; extent.list.bytes()];
+        file.read_exact_at(&mut bytes, u64::from(extent.list.position))?;
+        Ok(index::decode_list(&bytes))
+    }
+
+    pub(crate) fn exists(&self, segment: &Segment) -> bool {
+        self.segments.read().contains_key(&segment.id)
+    }
+
+    /// Moves the index of a closed segment from memory to its side file. On failure it stays in memory.
+    pub(crate) fn persist_index(&self, segment: &Segment) -> io::Result<()> {
+        let (lists, length) = {
+            let state = segment.state.lock();
+            match &state.lists {
+                Some(lists) if state.active.is_none() => (lists.clone(), state.length),
+                _ => return Ok(()),
+            }
+        };
+        let directory = index::directory_of(segment.id, length, &lists);
+        self.disk.replace(&segment.index_name(), &index::encode(&directory, &lists))?;
+        for entry in &directory.entries {
+            let partition = self.partitions.read().get(&entry.partition).cloned();
+            if let Some(partition) = partition {
+                partition.set_list_place(segment.id, entry.list);
+            }
+        }
+        segment.state.lock().lists = None;
+        Ok(())
+    }
+
+    /// Forgets the segment and removes its files. Readers that have it open finish.
+    pub(crate) fn remove(&self, segment: &Segment) -> io::Result<()> {
+        self.segments.write().remove(&segment.id);
+        self.files.lock().remove(&segment.id);
+        self.disk.remove(&segment.file_name())?;
+        match self.disk.remove(&segment.index_name()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn forget_caches(&self) {
+        self.lists.lock().clear();
+        self.files.lock().clear();
+    }
+
+    pub(crate) fn report(&self, segment: &Segment, damage: &Damage) {
+        if damage.acknowledged {
+            self.counters.quarantined.fetch_add(1, Ordering::Relaxed);
+            self.counters.quarantined_bytes.fetch_add(damage.length, Ordering::Relaxed);
+            tracing::error!(
+                log.segment = segment.id,
+                log.position = damage.position,
+                log.bytes = damage.length,
+                "acknowledged data is damaged; it is left where it is and not served"
+            );
+        } else {
+            self.counters.torn_bytes.fetch_add(damage.length, Ordering::Relaxed);
+            tracing::info!(
+                log.segment = segment.id,
+                log.position = damage.position,
+                log.bytes = damage.length,
+                "dropped what an interrupted write left behind"
+            );
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            records: read(&self.counters.records),
+            bytes: read(&self.counters.bytes),
+            groups: read(&self.counters.groups),
+            failed_writes: read(&self.counters.failed_writes),
+            quarantined: read(&self.counters.quarantined),
+            quarantined_bytes: read(&self.counters.quarantined_bytes),
+            torn_bytes: read(&self.counters.torn_bytes),
+            segments: self.segments.read().len() as u64,
+        }
+    }
+}

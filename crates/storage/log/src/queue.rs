@@ -1,0 +1,120 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex};
+use rt::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::frame::Payload;
+use crate::partition::PartitionState;
+use crate::{LogError, Offset};
+
+/// The way from those who append to the one thread that writes. Its bytes are bounded by permits that the
+/// submissions carry.
+#[derive(Default)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    commands: VecDeque<Command>,
+    closed: bool,
+}
+
+pub(crate) enum Command {
+    Append(Submission),
+    /// Forget everything, files included.
+    Reset(oneshot::Sender<()>),
+}
+
+/// The frames of one append: acknowledged together.
+pub(crate) struct Submission {
+    pub(crate) frames: Vec<Frame>,
+    /// Where each frame went.
+    pub(crate) done: oneshot::Sender<Result<Vec<Placed>, LogError>>,
+    pub(crate) _room: OwnedSemaphorePermit,
+}
+
+pub(crate) struct Frame {
+    pub(crate) partition: Arc<PartitionState>,
+    pub(crate) payload: Payload,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placed {
+    pub(crate) first: Offset,
+    pub(crate) at: Timestamp,
+}
+
+/// What the writer does next.
+pub(crate) enum Work {
+    Write(Vec<Submission>),
+    Reset(oneshot::Sender<()>),
+    End,
+}
+
+impl Submission {
+    pub(crate) fn bytes(&self) -> usize {
+        self.frames.iter().map(Frame::bytes).sum()
+    }
+}
+
+impl Frame {
+    pub(crate) fn bytes(&self) -> usize {
+        crate::frame::HEADER_BYTES + self.payload.bytes.len()
+    }
+}
+
+impl Queue {
+    /// Gives the command back by dropping it when the queue is closed, which its sender notices.
+    pub(crate) fn push(&self, command: Command) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.commands.push_back(command);
+            self.filled.notify_one();
+        }
+    }
+
+    /// Waits for work; takes submissions up to `bytes`, at least one.
+    pub(crate) fn take(&self, bytes: usize) -> Work {
+        let mut state = self.state.lock();
+        while state.commands.is_empty() {
+            if state.closed {
+                return Work::End;
+            }
+            self.filled.wait(&mut state);
+        }
+        let mut group = Vec::new();
+        let mut size = 0;
+        while size < bytes {
+            match state.commands.pop_front() {
+                Some(Command::Append(submission)) => {
+                    size += submission.bytes();
+                    group.push(submission);
+                }
+                Some(Command::Reset(done)) if group.is_empty() => return Work::Reset(done),
+                Some(reset @ Command::Reset(_)) => {
+                    state.commands.push_front(reset);
+                    break;
+                }
+                None => break,
+            }
+        }
+        Work::Write(group)
+    }
+
+    /// Nothing more is taken in; what is queued is still written.
+    pub(crate) fn close(&self) {
+        self.state.lock().closed = true;
+        self.filled.notify_all();
+    }
+
+    /// Closes and drops what is queued: there is nobody to write it.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.commands.clear();
+    }
+}

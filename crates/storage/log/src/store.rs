@@ -1,0 +1,362 @@
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use meta::{Meta, Txn};
+use names::Scope;
+use parking_lot::{Mutex, RwLock};
+use rt::{Rt, Timestamp};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::append;
+use crate::disk::{Directory, Disk};
+use crate::journal::{Journal, Stats};
+use crate::keys::LogKey;
+use crate::partition::PartitionState;
+use crate::queue::{Command, Queue};
+use crate::recovery::recover;
+use crate::segment::Segment;
+use crate::topics::{self, PartitionRecord, TopicRecord, TopicState};
+use crate::writer::Writer;
+use crate::{
+    HashRange, LogError, LogSettings, Offset, OpenError, Page, Position, ReadLimit, TailWatch, Topic, TopicId,
+};
+
+/// All topics of one data directory. Clones share everything; the last one to go finishes what is queued.
+#[derive(Clone)]
+pub struct Log {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) meta: Meta,
+    pub(crate) rt: Rt,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) queue: Arc<Queue>,
+    /// One permit per byte that may wait for the disk.
+    pub(crate) room: Arc<Semaphore>,
+    topics: RwLock<HashMap<TopicId, Arc<TopicState>>>,
+    /// The id of the next partition to be created.
+    next_partition: AtomicU64,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+/// Closed segments that wait for their side file before the writer is held back.
+const CLOSED_SEGMENTS_MAX: usize = 4;
+/// How often a change of a topic's record is tried when others change it too.
+const ATTEMPTS_MAX: usize = 8;
+
+impl Log {
+    /// Opens the directory, which is created if absent and held exclusively. Reads only what the last run
+    /// left unfinished.
+    pub async fn open(dir: &Path, meta: Meta, rt: Rt, settings: LogSettings) -> Result<Log, OpenError> {
+        let path = dir.to_owned();
+        let disk = rt.blocking("log open", move || {
+            Directory::open(&path).map_err(|error| OpenError::io(&path, error))
+        });
+        let disk = Box::new(disk.await?);
+        Log::open_disk(dir, disk, meta, rt, settings).await
+    }
+
+    pub(crate) async fn open_disk(
+        dir: &Path,
+        disk: Box<dyn Disk>,
+        meta: Meta,
+        rt: Rt,
+        settings: LogSettings,
+    ) -> Result<Log, OpenError> {
+        let topics = topics::load(&meta).await.map_err(OpenError::Meta)?;
+        let marks = topics::load_marks(&meta).await.map_err(OpenError::Meta)?;
+        let epoch = next_epoch(&meta).await?;
+        let journal = Arc::new(Journal::new(disk, rt.clone(), settings));
+        for partition in topics.values().flat_map(|topic| &topic.partitions) {
+            if let Some(mark) = marks.get(&partition.id) {
+                let mut shared = partition.shared.lock();
+                (shared.oldest, shared.tail, shared.assigned) = (mark.oldest, mark.tail, mark.tail);
+                shared.last_at = mark.at;
+            }
+            journal.partitions.write().insert(partition.id, partition.clone());
+        }
+        let (path, recovering) = (dir.to_owned(), journal.clone());
+        let next_segment = rt.blocking("log recovery", move || recover(&recovering, &path)).await?;
+        let queue = Arc::new(Queue::default());
+        let writer = start_writer(&rt, &journal, &queue, next_segment);
+        let inner = Arc::new(Inner {
+            room: Arc::new(Semaphore::new(append::queue_bytes(&journal.settings))),
+            meta,
+            journal,
+            queue,
+            topics: RwLock::new(topics),
+            next_partition: AtomicU64::new(epoch << 32),
+            writer: Mutex::new(Some(writer)),
+            rt,
+        });
+        inner.start_retention();
+        Ok(Log { inner })
+    }
+
+    /// A topic with the hash space split evenly over its partitions.
+    pub async fn create_topic(
+        &self,
+        id: &TopicId,
+        partitions: u32,
+        retention: Duration,
+    ) -> Result<Topic, LogError> {
+        let created = self.inner.rt.now();
+        let first = self.inner.next_partition.fetch_add(u64::from(partitions.max(1)), Ordering::Relaxed);
+        let partition = |(index, range): (u32, HashRange)| {
+            PartitionRecord::new(index, first + u64::from(index), range, created)
+        };
+        let record = TopicRecord {
+            incarnation: self.inner.rt.random_hex(10),
+            created,
+            retention_ms: topics::retention_ms(retention),
+            partitions: (0..).zip(HashRange::split_evenly(partitions.max(1))).map(partition).collect(),
+        };
+        let txn = Txn::new()
+            .require_absent(LogKey::Topic(id).key())
+            .put_json(LogKey::Topic(id).key(), &record)
+            .put_json(LogKey::Pointer(first).key(), id);
+        let exists = || LogError::TopicExists(id.clone());
+        self.inner.meta.commit(txn).await.map_err(|error| LogError::of_commit(error, exists()))?;
+        let state = TopicState::new(id.clone(), record);
+        {
+            let mut all = self.inner.journal.partitions.write();
+            all.extend(state.partitions.iter().map(|partition| (partition.id, partition.clone())));
+        }
+        self.inner.topics.write().insert(id.clone(), state.clone());
+        Ok(state.describe())
+    }
+
+    pub async fn topic(&self, id: &TopicId) -> Result<Topic, LogError> {
+        let topic = self.state(id)?;
+        for partition in &topic.partitions {
+            self.expire(partition).await?;
+        }
+        Ok(topic.describe())
+    }
+
+    /// The names in one scope and space, in order.
+    pub async fn topics(&self, scope: &Scope, space: &str) -> Vec<TopicId> {
+        let topics = self.inner.topics.read();
+        let mut ids: Vec<_> =
+            topics.keys().filter(|id| id.scope == *scope && id.space == space).cloned().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The records are gone at once, their disk space after the next look of retention.
+    pub async fn delete_topic(&self, id: &TopicId) -> Result<(), LogError> {
+        let topic = self.state(id)?;
+        let missing = || LogError::NoSuchTopic(id.clone());
+        let mut txn = Txn::new().require_present(LogKey::Topic(id).key()).delete(LogKey::Topic(id).key());
+        for (place, partition) in topic.partitions.iter().enumerate() {
+            txn = txn.delete(LogKey::Mark(partition.id).key());
+            if place == 0 {
+                txn = txn.delete(LogKey::Pointer(partition.id).key());
+            }
+        }
+        self.inner.meta.commit(txn).await.map_err(|error| LogError::of_commit(error, missing()))?;
+        self.inner.topics.write().remove(id);
+        self.inner.forget(&topic);
+        Ok(())
+    }
+
+    /// Records that are over the new retention are gone at once; a longer one does not bring any back.
+    pub async fn set_retention(&self, id: &TopicId, retention: Duration) -> Result<(), LogError> {
+        let topic = self.state(id)?;
+        let missing = || LogError::NoSuchTopic(id.clone());
+        for partition in &topic.partitions {
+            self.expire(partition).await?;
+        }
+        for attempt in 1.. {
+            let entry = self.inner.meta.get(&LogKey::Topic(id).key()).await?.ok_or_else(missing)?;
+            let mut record: TopicRecord = entry.json()?;
+            record.retention_ms = topics::retention_ms(retention);
+            let txn = Txn::new()
+                .require_revision(entry.key.clone(), entry.revision)
+                .put_json(entry.key.clone(), &record);
+            match self.inner.meta.commit(txn).await {
+                Ok(_) => {
+                    topic.retention_ms.store(record.retention_ms, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Err(meta::CommitError::Conflict { .. }) if attempt < ATTEMPTS_MAX => {}
+                Err(error) => return Err(LogError::of_commit(error, missing())),
+            }
+        }
+        Err(missing())
+    }
+
+    /// Records from `from` on, or from the oldest kept if that lies later; at least one if there is one.
+    /// Damaged batches are passed over: go on at the page's `next`.
+    pub async fn read(
+        &self,
+        id: &TopicId,
+        partition: u32,
+        from: Offset,
+        limit: ReadLimit,
+    ) -> Result<Page, LogError> {
+        let partition = self.state(id)?.partition(partition)?.clone();
+        self.expire(&partition).await?;
+        if let Some(page) = partition.read_cached(from, limit) {
+            return Ok(page);
+        }
+        let journal = self.inner.journal.clone();
+        self.inner.rt.blocking("log read", move || journal.read(&partition, from, limit)).await
+    }
+
+    /// The offset to read from for a position.
+    pub async fn locate(&self, id: &TopicId, partition: u32, position: Position) -> Result<Offset, LogError> {
+        let partition = self.state(id)?.partition(partition)?.clone();
+        self.expire(&partition).await?;
+        let journal = self.inner.journal.clone();
+        match position {
+            Position::Oldest | Position::Latest => journal.locate(&partition, position),
+            Position::At(_) => {
+                self.inner.rt.blocking("log locate", move || journal.locate(&partition, position)).await
+            }
+        }
+    }
+
+    /// Watches the end of a partition.
+    pub async fn tail(&self, id: &TopicId, partition: u32) -> Result<TailWatch, LogError> {
+        Ok(self.state(id)?.partition(partition)?.watch())
+    }
+
+    /// Gives up the records before `before`, whatever the topic's retention. Takes effect at once; a crash
+    /// may bring some of them back, so that a reader should keep its own position.
+    pub async fn trim(&self, id: &TopicId, partition: u32, before: Offset) -> Result<(), LogError> {
+        let state = self.state(id)?;
+        state.partition(partition)?.shared.lock().advance_oldest(before, Timestamp::from_millis(i64::MIN));
+        Ok(())
+    }
+
+    /// Removes every topic and every record, for good. What is being appended meanwhile is lost too.
+    pub async fn reset(&self) -> Result<(), LogError> {
+        let topics: Vec<_> = self.inner.topics.write().drain().map(|(_, topic)| topic).collect();
+        let mut txn = Txn::new().delete_prefix(LogKey::Pointers.key()).delete_prefix(LogKey::Marks.key());
+        for topic in &topics {
+            txn = txn.delete(LogKey::Topic(&topic.id).key());
+            self.inner.forget(topic);
+        }
+        self.inner.meta.commit(txn).await.map_err(|error| LogError::of_commit(error, LogError::Closed))?;
+        let (done, answer) = oneshot::channel();
+        self.inner.queue.push(Command::Reset(done));
+        answer.await.map_err(|_| LogError::Closed)
+    }
+
+    /// Looks for expired records now and frees the segments that hold nothing else. Returns how many.
+    pub async fn retain(&self) -> Result<usize, LogError> {
+        self.inner.journal.retain(&self.inner.meta).await
+    }
+
+    /// Writes what is queued, closes the last segment and refuses appends from now on. Without it the next
+    /// open reads the last segment anew; nothing else is lost.
+    pub async fn close(&self) {
+        self.inner.room.close();
+        self.inner.queue.close();
+        let writer = self.inner.writer.lock().take();
+        if let Some(writer) = writer
+            && self.inner.rt.blocking("log close", move || writer.join()).await.is_err()
+        {
+            tracing::error!("the log's writer had panicked");
+        }
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.inner.journal.stats()
+    }
+
+    pub(crate) fn state(&self, id: &TopicId) -> Result<Arc<TopicState>, LogError> {
+        self.inner.topics.read().get(id).cloned().ok_or_else(|| LogError::NoSuchTopic(id.clone()))
+    }
+
+    async fn expire(&self, partition: &Arc<PartitionState>) -> Result<(), LogError> {
+        let now = self.inner.rt.now();
+        if !partition.may_expire(now) {
+            return Ok(());
+        }
+        let (journal, partition) = (self.inner.journal.clone(), partition.clone());
+        Ok(self.inner.rt.blocking("log expire", move || journal.expire(&partition, now)).await?)
+    }
+}
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Log").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn forget(&self, topic: &TopicState) {
+        let mut all = self.journal.partitions.write();
+        for partition in &topic.partitions {
+            partition.delete();
+            all.remove(&partition.id);
+        }
+    }
+
+    fn start_retention(self: &Arc<Self>) {
+        let inner = Arc::downgrade(self);
+        let (rt, stop) = (self.rt.clone(), self.rt.stop());
+        let interval = self.journal.settings.retention_interval;
+        self.rt.spawn("log retention", async move {
+            loop {
+                tokio::select! {
+                    () = stop.requested() => return,
+                    () = rt.sleep(interval) => {}
+                }
+                let Some(inner) = inner.upgrade() else { return };
+                if let Err(error) = inner.journal.retain(&inner.meta).await {
+                    tracing::warn!(%error, "cannot apply retention; trying again later");
+                }
+            }
+        });
+    }
+}
+
+fn start_writer(rt: &Rt, journal: &Arc<Journal>, queue: &Arc<Queue>, next_segment: u64) -> JoinHandle<()> {
+    let (closed, segments) = mpsc::sync_channel::<Arc<Segment>>(CLOSED_SEGMENTS_MAX);
+    let persisting = journal.clone();
+    let indexer = rt.thread("log index", move || {
+        for segment in segments {
+            if let Err(error) = persisting.persist_index(&segment) {
+                tracing::warn!(log.segment = segment.id, %error, "cannot write the index of a segment yet");
+            }
+        }
+    });
+    let writer = Writer::new(journal.clone(), queue.clone(), closed, next_segment);
+    rt.thread("log writer", move || {
+        writer.run();
+        if indexer.join().is_err() {
+            tracing::error!("the log's indexer panicked");
+        }
+    })
+}
+
+/// Partition ids must never repeat, also when a crash forgot which were given: each opening has its own
+/// range of 2^32.
+async fn next_epoch(meta: &Meta) -> Result<u64, OpenError> {
+    let key = LogKey::Epoch.key();
+    let entry = meta.get(&key).await.map_err(OpenError::Meta)?;
+    let epoch = match &entry {
+        Some(entry) => entry.json::<u64>().map_err(OpenError::Meta)? + 1,
+        None => 1,
+    };
+    let txn = Txn::new().put_json(key, &epoch);
+    match meta.commit(txn).await {
+        Ok(_) => Ok(epoch),
+        Err(meta::CommitError::Meta(error)) => Err(OpenError::Meta(error)),
+        Err(meta::CommitError::Conflict { .. }) => unreachable!("nothing was required"),
+    }
+}

@@ -1,0 +1,114 @@
+use std::fmt;
+use std::time::Duration;
+
+use names::Scope;
+use rt::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Offset;
+
+/// The name of a topic. `space` keeps the topics of different owners apart: `stream`, `delivery`, …
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TopicId {
+    pub scope: Scope,
+    pub space: String,
+    pub name: String,
+}
+
+impl TopicId {
+    pub fn new(scope: Scope, space: impl Into<String>, name: impl Into<String>) -> TopicId {
+        TopicId { scope, space: space.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for TopicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.scope, self.space, self.name)
+    }
+}
+
+/// A topic as it stands at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    pub id: TopicId,
+    /// In the order of their index; closed ones included.
+    pub partitions: Vec<Partition>,
+    /// Records older than this are no longer read.
+    pub retention: Duration,
+    pub created: Timestamp,
+    /// Differs between a topic and a later one of the same name.
+    pub incarnation: String,
+}
+
+impl Topic {
+    /// The open partition whose range holds `hash`.
+    pub fn route(&self, hash: u128) -> Option<&Partition> {
+        self.partitions
+            .iter()
+            .find(|partition| partition.closed_at.is_none() && partition.range.contains(hash))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    pub index: u32,
+    pub range: HashRange,
+    /// The partitions this one was split or merged from.
+    pub parents: Vec<u32>,
+    /// The tail at which it was closed; `None` while it takes records.
+    pub closed_at: Option<Offset>,
+    pub created: Timestamp,
+    pub oldest: Offset,
+    pub tail: Offset,
+}
+
+/// Both ends belong to the range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashRange {
+    pub start: u128,
+    pub end: u128,
+}
+
+impl HashRange {
+    pub fn contains(&self, hash: u128) -> bool {
+        (self.start..=self.end).contains(&hash)
+    }
+
+    /// The whole hash space in `parts` ranges, equal but for the last, which takes the remainder.
+    pub(crate) fn split_evenly(parts: u32) -> impl Iterator<Item = HashRange> {
+        let step = u128::MAX / u128::from(parts.max(1));
+        // 2^128 is not divisible by every count; AWS too lets ranges start at multiples of the step.
+        let step = if u128::MAX % u128::from(parts.max(1)) == u128::from(parts.max(1)) - 1 {
+            step + 1
+        } else {
+            step
+        };
+        (0..parts).map(move |part| {
+            let start = step.wrapping_mul(u128::from(part));
+            let end = if part + 1 == parts { u128::MAX } else { start + (step - 1) };
+            HashRange { start, end }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HashRange;
+
+    #[test]
+    fn the_hash_space_is_split_without_gap_or_overlap() {
+        for parts in [1, 2, 3, 4, 5, 7, 100, 10_000] {
+            let ranges: Vec<_> = HashRange::split_evenly(parts).collect();
+            assert_eq!(ranges.len(), parts as usize);
+            assert_eq!(ranges[0].start, 0);
+            assert_eq!(ranges[ranges.len() - 1].end, u128::MAX);
+            assert!(ranges.windows(2).all(|pair| pair[0].end + 1 == pair[1].start), "{parts}");
+        }
+    }
+
+    #[test]
+    fn two_halves_meet_in_the_middle() {
+        let halves: Vec<_> = HashRange::split_evenly(2).collect();
+        assert_eq!(halves[1].start, 1 << 127);
+    }
+}
