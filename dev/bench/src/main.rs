@@ -1,1 +1,68 @@
-fn main() {}
+//! Measures Mulgil beside a direct call of the same work, in one run, and prints ratios.
+//!
+//! Nothing here asserts: a figure is for reading. Each section isolates one promise and names what it is
+//! measured against; payloads are made beforehand, so that the load generator costs as little as it can.
+
+mod delivery;
+mod events;
+mod freshness;
+mod ingest;
+mod query;
+mod report;
+mod start;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+
+#[derive(Debug, Parser)]
+struct Args {
+    /// The binary to measure.
+    #[arg(long)]
+    bin: PathBuf,
+
+    /// Sections to run; all of them unless named.
+    #[arg(value_enum)]
+    sections: Vec<Section>,
+
+    /// Seconds that each rate is measured for.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+
+    /// Where data directories are made; a real disk says more than a memory file system.
+    #[arg(long, default_value = "target")]
+    scratch: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Section {
+    Start,
+    Ingest,
+    Delivery,
+    Query,
+    Freshness,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let args = Args::parse();
+    let asked = |section| args.sections.is_empty() || args.sections.contains(&section);
+    std::fs::create_dir_all(&args.scratch)?;
+    if asked(Section::Start) {
+        start::run(&args.bin, &args.scratch).await?;
+    }
+    if asked(Section::Ingest) {
+        ingest::run(&args.bin, &args.scratch, args.seconds).await?;
+    }
+    if asked(Section::Delivery) {
+        delivery::run(&args.scratch).await?;
+    }
+    if asked(Section::Query) {
+        query::run(&args.bin, &args.scratch).await?;
+    }
+    if asked(Section::Freshness) {
+        freshness::run(&args.bin, &args.scratch).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! From the acknowledged put to the first answer that includes it, the query's own time counted.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use aws::client::{Client, Target};
+use rt::Rt;
+use serde_json::json;
+use testkit::{Options, Server};
+
+use crate::report::{Report, millis, quantile};
+
+const ROUNDS: usize = 100;
+const POLL: Duration = Duration::from_millis(2);
+const PATIENCE: Duration = Duration::from_secs(30);
+const ROLE: &str = "arn:aws:iam::000000000000:role/bench";
+
+pub async fn run(bin: &Path, scratch: &Path) -> Result<()> {
+    let rt = Rt::system();
+    let server = Server::start(Options::new(bin).scratch(scratch)).await?;
+    let client = server.client();
+    pipeline(&client).await?;
+    let mut waits = Vec::new();
+    for n in 0..ROUNDS {
+        let data = base64_simd::STANDARD.encode_to_string(json!({"n": n}).to_string());
+        let put = json!({"StreamName": "fresh", "PartitionKey": n.to_string(), "Data": data});
+        client.call(Target::KINESIS, "PutRecord", &put).await?;
+        let start = rt.instant();
+        loop {
+            let found = count(&rt, &client, n).await?;
+            ensure!(found <= 1, "record {n} is there {found} times");
+            if found == 1 {
+                break;
+            }
+            ensure!(rt.instant().duration_since(start) < PATIENCE, "record {n} is not queryable");
+        }
+        waits.push(rt.instant().duration_since(start));
+    }
+    let report = Report::new("Put → queryable, zero buffering, 100 puts", &["what", "measured", "target"]);
+    report.row(&["p50".into(), millis(quantile(&mut waits, 0.5)), "-".into()]);
+    report.row(&["p99".into(), millis(quantile(&mut waits, 0.99)), "1000 ms".into()]);
+    report.note("From the acknowledgement of the put to an Athena answer that includes the record.");
+    server.stop().await
+}
+
+async fn pipeline(client: &Client) -> Result<()> {
+    client.create_bucket("fresh-lake").await?;
+    client.call(Target::KINESIS, "CreateStream", &json!({"StreamName": "fresh", "ShardCount": 1})).await?;
+    client.call(Target::GLUE, "CreateDatabase", &json!({"DatabaseInput": {"Name": "fresh"}})).await?;
+    let table = json!({"DatabaseName": "fresh", "TableInput": {"Name": "events", "StorageDescriptor": {
+        "Columns": [{"Name": "n", "Type": "int"}],
+        "Location": "s3://fresh-lake/events/",
+        "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+        "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+        "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
+    }}});
+    client.call(Target::GLUE, "CreateTable", &table).await?;
+    let delivery = json!({
+        "DeliveryStreamName": "fresh",
+        "DeliveryStreamType": "KinesisStreamAsSource",
+        "KinesisStreamSourceConfiguration": {
+            "KinesisStreamARN": "arn:aws:kinesis:us-east-1:000000000000:stream/fresh", "RoleARN": ROLE},
+        "ExtendedS3DestinationConfiguration": {
+            "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::fresh-lake",
+            "Prefix": "events/", "ErrorOutputPrefix": "errors/",
+            "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 0},
+            "DataFormatConversionConfiguration": {
+                "SchemaConfiguration": {"RoleARN": ROLE, "DatabaseName": "fresh", "TableName": "events"},
+                "InputFormatConfiguration": {"Deserializer": {"OpenXJsonSerDe": {}}},
+                "OutputFormatConfiguration": {"Serializer": {"ParquetSerDe": {}}}}},
+    });
+    client.call(Target::FIREHOSE, "CreateDeliveryStream", &delivery).await?;
+    Ok(())
+}
+
+async fn count(rt: &Rt, client: &Client, n: usize) -> Result<u64> {
+    let request = json!({
+        "QueryString": format!("SELECT count(*) FROM fresh.events WHERE n = {n}"),
+        "ResultConfiguration": {"OutputLocation": "s3://fresh-lake/answers/"},
+    });
+    let started = client.call(Target::ATHENA, "StartQueryExecution", &request).await?;
+    let id = json!({"QueryExecutionId": started["QueryExecutionId"]});
+    loop {
+        let answer = client.call(Target::ATHENA, "GetQueryExecution", &id).await?;
+        match answer["QueryExecution"]["Status"]["State"].as_str() {
+            Some("SUCCEEDED") => break,
+            Some("QUEUED" | "RUNNING") => rt.sleep(POLL).await,
+            _ => bail!("{}", answer["QueryExecution"]["Status"]["StateChangeReason"]),
+        }
+    }
+    let answer = client.call(Target::ATHENA, "GetQueryResults", &id).await?;
+    let value = &answer["ResultSet"]["Rows"][1]["Data"][0]["VarCharValue"];
+    Ok(value.as_str().unwrap_or("0").parse()?)
+}
