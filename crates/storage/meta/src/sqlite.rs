@@ -15,8 +15,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::store::Store;
 use crate::watch::Watches;
 use crate::{CommitError, Entry, Key, MetaError, OpenError, Revision, Txn};
+use open::Opened;
 use reader::Readers;
-use writer::Job;
+use writer::{Job, Writer};
 
 /// Transactions that wait for the writer before callers of commit have to.
 const QUEUE_MAX: usize = 1024;
@@ -35,9 +36,13 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     pub(crate) fn open(path: &Path, rt: Rt, watches: Arc<Watches>) -> Result<Sqlite, OpenError> {
         let opened = open::open(path)?;
+        Sqlite::start(path, opened, rt, watches)
+    }
+
+    fn start(path: &Path, opened: Opened, rt: Rt, watches: Arc<Watches>) -> Result<Sqlite, OpenError> {
         let (sender, receiver) = mpsc::channel(QUEUE_MAX);
-        let writer = writer::Writer::new(opened.writer, watches, opened.lock)
-            .map_err(|error| open::failed(path, error))?;
+        let writer =
+            Writer::new(opened.writer, watches, opened.lock).map_err(|error| open::failed(path, error))?;
         let writer = rt.thread("meta writer", move || writer.run(receiver));
         Ok(Sqlite { rt, readers: Some(opened.readers.into()), jobs: Some(sender), writer: Some(writer) })
     }
