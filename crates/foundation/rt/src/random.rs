@@ -1,6 +1,6 @@
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
-use rand::{RngCore, SeedableRng};
+use rand::{Rng, SeedableRng};
 
 pub(crate) enum Random {
     System,
