@@ -48,17 +48,15 @@ pub(super) fn push(
     cursor: &mut Cursor<'_>,
 ) -> Result<(), Box<Fault>> {
     let start = cursor.position();
-    let refusal = match cursor.token()? {
-        Token::Null => {
-            column.push_null();
-            return Ok(());
-        }
-        token => column.push(token, cursor),
-    };
-    refusal.map_err(|refusal| match refusal {
+    let token = cursor.token()?;
+    if let Token::Null = token {
+        column.push_null();
+        return Ok(());
+    }
+    column.push(token, cursor).map_err(|refusal| match refusal {
         Refusal::Fault(fault) => fault,
         Refusal::Mismatch => {
-            let found = cursor.shown(start);
+            let found = cursor.shown(start, token);
             Fault::new(start, format!("a value of type {expected} was expected, found {found}"))
         }
     })

@@ -155,15 +155,14 @@ impl<'a> Cursor<'a> {
         &self.text[start..self.at]
     }
 
-    /// What stands at `start`, shortened for a reason.
-    pub(super) fn shown(&self, start: usize) -> String {
-        // Of an object or array only the bracket was read.
-        let whole = if self.at > start + 1 { &self.text[start..self.at] } else { &self.text[start..] };
-        match whole.char_indices().nth(SHOWN_CHARS) {
-            Some((end, _)) => format!("{}…", &whole[..end]),
-            None if whole.is_empty() => "the end of the record".to_owned(),
-            None => whole.to_owned(),
-        }
+    /// The value that `token` started at `start`, shortened for a reason; of an object or array,
+    /// whose end is not known yet, the rest of the record.
+    pub(super) fn shown(&self, start: usize, token: Token<'_>) -> String {
+        let end = match token {
+            Token::Object | Token::Array => self.text.len(),
+            _ => self.at,
+        };
+        shortened(&self.text[start..end])
     }
 
     /// Reads the start of a value.
@@ -324,7 +323,7 @@ impl<'a> Cursor<'a> {
             at = end;
         }
         if !valid || bytes.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_')) {
-            return Err(Fault::new(start, format!("not a JSON number: {}", self.shown(start))));
+            return Err(Fault::new(start, format!("not a JSON number: {}", shortened(&self.text[start..]))));
         }
         self.at = at;
         Ok(&self.text[start..at])
@@ -353,6 +352,13 @@ impl<'a> Cursor<'a> {
         }
         self.at = at + 1;
         Ok(Text { raw: &self.text[start..at], escaped, at: start })
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

@@ -167,8 +167,11 @@ fn read_record(fields: &mut Fields, record: &[u8], mut rows: usize) -> Result<us
                 fields.read(&mut cursor, rows)?;
                 rows += 1;
             }
-            _ => {
-                return Err(Fault::new(at, format!("a JSON object was expected, found {}", cursor.shown(at))));
+            token => {
+                return Err(Fault::new(
+                    at,
+                    format!("a JSON object was expected, found {}", cursor.shown(at, token)),
+                ));
             }
         }
     }
