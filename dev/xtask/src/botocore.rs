@@ -17,6 +17,14 @@ use crate::repo;
 pub struct Pins {
     pub botocore: String,
     pub services: BTreeMap<String, String>,
+    /// The services' names for people.
+    pub titles: BTreeMap<String, String>,
+}
+
+impl Pins {
+    pub fn load(root: &Path) -> Result<Pins> {
+        toml::from_str(&repo::read(&root.join("dev/models.toml"))?).context("dev/models.toml")
+    }
 }
 
 /// Where the models are.
@@ -30,8 +38,7 @@ impl Source {
     /// The folder given, else `MULGIL_MODELS`, else what the tests' Python environment has. The
     /// version must be the pinned one.
     pub fn find(root: &Path, given: Option<PathBuf>) -> Result<Source> {
-        let pins: Pins =
-            toml::from_str(&repo::read(&root.join("dev/models.toml"))?).context("dev/models.toml")?;
+        let pins = Pins::load(root)?;
         let data = match given.or_else(|| std::env::var_os("MULGIL_MODELS").map(PathBuf::from)) {
             Some(folder) => folder,
             None => python_package(root).with_context(|| {
@@ -179,9 +186,12 @@ pub struct ErrorTrait {
     pub fault: bool,
 }
 
+/// A member and its name.
+pub type Named = (String, Reference);
+
 /// Members in the model's own order, which a map would lose.
 #[derive(Debug, Default)]
-pub struct Members(pub Vec<(String, Reference)>);
+pub struct Members(pub Vec<Named>);
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -215,7 +225,7 @@ impl Model {
     }
 
     /// The members of an operation's input.
-    pub fn input_members(&self, operation: &str) -> Result<&[(String, Reference)]> {
+    pub fn input_members(&self, operation: &str) -> Result<&[Named]> {
         match &self.operation(operation)?.input {
             Some(input) => Ok(&self.shape(&input.shape)?.members.0),
             None => Ok(&[]),
@@ -224,7 +234,7 @@ impl Model {
 
     /// What stands inside a shape once lists and maps are gone through: path segments to add and
     /// the members of the structure there, if there is one.
-    pub fn inside(&self, shape: &str) -> Result<(Vec<&'static str>, &[(String, Reference)])> {
+    pub fn inside(&self, shape: &str) -> Result<(Vec<&'static str>, &[Named])> {
         let mut steps = Vec::new();
         let mut shape = self.shape(shape)?;
         loop {

@@ -27,7 +27,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::botocore::{Model, Reference};
+use crate::botocore::{Model, Named};
 use crate::repo;
 
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub struct Status {
     pub reason: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Word {
     Executed,
     Stored,
@@ -158,7 +158,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn members(&mut self, prefix: &str, members: &[(String, Reference)], inherited: bool) -> Result<()> {
+    fn members(&mut self, prefix: &str, members: &[Named], inherited: bool) -> Result<()> {
         for (name, reference) in members {
             let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
             let below = format!("{path}.");

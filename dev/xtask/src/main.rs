@@ -52,8 +52,6 @@ enum Command {
     Coverage {
         #[arg(long)]
         check: bool,
-        #[arg(long)]
-        models: Option<PathBuf>,
     },
     /// Check the rules that compilers do not know.
     Tidy {
@@ -79,7 +77,7 @@ fn run(command: Command) -> Result<()> {
             let source = botocore::Source::find(&root, models)?;
             match (service, all) {
                 (Some(service), false) => model::run(&root, &source, &[service], check),
-                (None, true) => model::run(&root, &source, &model::services(&root)?, check),
+                (None, true) => model::run(&root, &source, &model::contracts(&root)?, check),
                 _ => bail!("name one service, or --all"),
             }
         }
@@ -87,9 +85,7 @@ fn run(command: Command) -> Result<()> {
             let source = botocore::Source::find(&root, models)?;
             contract::scaffold::run(&root, &source, &service, write)
         }
-        Command::Coverage { check, models } => {
-            coverage::run(&root, &botocore::Source::find(&root, models)?, check)
-        }
+        Command::Coverage { check } => coverage::run(&root, check),
         Command::Tidy { models } => tidy::run(&root, models),
     }
 }

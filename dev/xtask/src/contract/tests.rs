@@ -39,8 +39,8 @@ fn operations_and_fields_that_are_missing_or_unknown_are_named() {
         [
             "operation Get is neither built nor refused",
             "operation Pot is unknown to the public model",
-            "[built.Put] lacks the field Name",
             "[built.Put] lacks the field Items.Mode",
+            "[built.Put] lacks the field Name",
             "[built.Put] has the unknown field Nmae",
         ]
     );

@@ -120,6 +120,7 @@ impl Types<'_> {
     fn of(&self, name: &str) -> Result<String> {
         let shape = self.model.shape(name)?;
         Ok(match shape.kind.as_str() {
+            _ if shape.eventstream => bail!("the event stream {name} is not supported here yet"),
             _ if shape.document => "serde_json::Value".to_owned(),
             "structure" => self.titles[name].clone(),
             "string" if !shape.values.is_empty() => self.titles[name].clone(),
