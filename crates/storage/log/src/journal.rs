@@ -22,9 +22,12 @@ pub(crate) struct Journal {
     pub(crate) partitions: RwLock<HashMap<u64, Arc<PartitionState>>>,
     pub(crate) segments: RwLock<BTreeMap<u64, Arc<Segment>>>,
     pub(crate) counters: Counters,
-    lists: Mutex<Lru<(u64, u64), Arc<[BatchRef]>>>,
+    /// By segment and partition.
+    lists: Mutex<Lru<(u64, u64), List>>,
     files: Mutex<Lru<u64, Arc<dyn DiskFile>>>,
 }
+
+type List = Arc<[BatchRef]>;
 
 #[derive(Default)]
 pub(crate) struct Counters {
@@ -97,7 +100,7 @@ impl Journal {
             Some(list) => list,
             None if extent.list.count == 0 => return Ok(None),
             None => {
-                let list: Arc<[BatchRef]> = self.load_list(extent, partition)?.into();
+                let list: List = self.load_list(extent, partition)?.into();
                 self.lists.lock().insert(key, list.clone(), size_of_val(&*list) + 64);
                 list
             }

@@ -56,3 +56,5 @@ pub use store::Log;
 pub use tail::TailWatch;
 pub use topic::{HashRange, Partition, Topic, TopicId};
 
+#[cfg(test)]
+mod tests;

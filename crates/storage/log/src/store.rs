@@ -8,7 +8,7 @@ use std::time::Duration;
 use meta::{Meta, Txn};
 use names::Scope;
 use parking_lot::{Mutex, RwLock};
-use rt::{Rt, Timestamp};
+use rt::{Rt, Stop, Task, Timestamp};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::append;
@@ -42,11 +42,15 @@ pub(crate) struct Inner {
     /// The id of the next partition to be created.
     next_partition: AtomicU64,
     writer: Mutex<Option<JoinHandle<()>>>,
+    retention: Mutex<Option<Task<()>>>,
+    /// Ends the retention task.
+    stop: Stop,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         self.queue.close();
+        self.stop.cancel();
     }
 }
 
@@ -98,9 +102,11 @@ impl Log {
             topics: RwLock::new(topics),
             next_partition: AtomicU64::new(epoch << 32),
             writer: Mutex::new(Some(writer)),
+            retention: Mutex::default(),
+            stop: rt.stop().child(),
             rt,
         });
-        inner.start_retention();
+        *inner.retention.lock() = Some(inner.start_retention());
         Ok(Log { inner })
     }
 
@@ -265,6 +271,13 @@ impl Log {
     pub async fn close(&self) {
         self.inner.room.close();
         self.inner.queue.close();
+        self.inner.stop.cancel();
+        let retention = self.inner.retention.lock().take();
+        if let Some(retention) = retention
+            && retention.await.is_err()
+        {
+            tracing::error!("the log's retention had panicked");
+        }
         let writer = self.inner.writer.lock().take();
         if let Some(writer) = writer
             && self.inner.rt.blocking("log close", move || writer.join()).await.is_err()
@@ -306,9 +319,9 @@ impl Inner {
         }
     }
 
-    fn start_retention(self: &Arc<Self>) {
+    fn start_retention(self: &Arc<Self>) -> Task<()> {
         let inner = Arc::downgrade(self);
-        let (rt, stop) = (self.rt.clone(), self.rt.stop());
+        let (rt, stop) = (self.rt.clone(), self.stop.clone());
         let interval = self.journal.settings.retention_interval;
         self.rt.spawn("log retention", async move {
             loop {
@@ -321,7 +334,7 @@ impl Inner {
                     tracing::warn!(%error, "cannot apply retention; trying again later");
                 }
             }
-        });
+        })
     }
 }
 

@@ -76,16 +76,13 @@ impl HashRange {
 
     /// The whole hash space in `parts` ranges, equal but for the last, which takes the remainder.
     pub(crate) fn split_evenly(parts: u32) -> impl Iterator<Item = HashRange> {
-        let step = u128::MAX / u128::from(parts.max(1));
-        // 2^128 is not divisible by every count; AWS too lets ranges start at multiples of the step.
-        let step = if u128::MAX % u128::from(parts.max(1)) == u128::from(parts.max(1)) - 1 {
-            step + 1
-        } else {
-            step
-        };
+        let count = u128::from(parts.max(1));
+        // 2^128 / count, rounded down; less one, so that a single part does not overflow.
+        let last = if u128::MAX % count == count - 1 { u128::MAX / count } else { u128::MAX / count - 1 };
         (0..parts).map(move |part| {
-            let start = step.wrapping_mul(u128::from(part));
-            let end = if part + 1 == parts { u128::MAX } else { start + (step - 1) };
+            let part = u128::from(part);
+            let start = last * part + part;
+            let end = if part + 1 == count { u128::MAX } else { start + last };
             HashRange { start, end }
         })
     }
