@@ -55,7 +55,7 @@ impl Objects {
             Some(blob) => blob,
             None => self.duplicate(body, wanted).await?,
         };
-        let replace = options.replace.unwrap_or_else(|| Replace {
+        let replace = options.replace.unwrap_or(Replace {
             content_type: source.content_type,
             headers: source.headers,
             user_metadata: source.user_metadata,

@@ -149,6 +149,9 @@ async fn open(rt: &Rt, lease: &Lease, piece: &Piece) -> io::Result<File> {
     .await
 }
 
+/// Bytes read ahead, and the file if more of it follows.
+type Ahead = (Bytes, Option<File>);
+
 /// The bytes of an object as a stream of pieces. It reads one piece ahead, and sees the version it was
 /// opened on to the end.
 pub struct ObjectBody {
@@ -158,7 +161,7 @@ pub struct ObjectBody {
     pieces: VecDeque<Piece>,
     /// The file of the first piece, standing where that piece begins.
     file: Option<File>,
-    ahead: Option<Task<io::Result<(Bytes, Option<File>)>>>,
+    ahead: Option<Task<io::Result<Ahead>>>,
 }
 
 impl ObjectBody {

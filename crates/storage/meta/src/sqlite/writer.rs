@@ -67,31 +67,28 @@ impl Writer {
         drop(lock);
     }
 
-    fn commit_group(&mut self, group: Vec<Pending>) {
+    fn commit_group(&mut self, mut group: Vec<Pending>) {
         if group.is_empty() {
             return;
         }
         let before = self.revision;
-        match self.apply(group.iter().map(|(txn, _)| txn)) {
+        let error = match self.apply(group.iter().map(|(txn, _)| txn)) {
             Ok(results) => {
                 for ((txn, reply), result) in group.into_iter().zip(results) {
                     self.finish(&txn, reply, result);
                 }
+                return;
             }
-            Err(error) if group.len() == 1 => {
-                self.revision = before;
-                for (txn, reply) in group {
-                    self.finish(&txn, reply, Err(error.into()));
-                    return;
-                }
-            }
+            Err(error) => error,
+        };
+        self.revision = before;
+        if group.len() > 1 {
             // One of them may be too big for what is left of the disk: the others need not suffer.
-            Err(_) => {
-                self.revision = before;
-                for pending in group {
-                    self.commit_group(vec![pending]);
-                }
+            for pending in group {
+                self.commit_group(vec![pending]);
             }
+        } else if let Some((txn, reply)) = group.pop() {
+            self.finish(&txn, reply, Err(error.into()));
         }
     }
 

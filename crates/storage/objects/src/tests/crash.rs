@@ -1,0 +1,126 @@
+use std::time::Duration;
+
+use futures::FutureExt;
+use meta::Txn;
+
+use super::{BUCKET, Bench, pattern, scope};
+use crate::{CompleteOptions, CompletedPart, Expected, ObjectError, PutOptions, UploadOptions, keys};
+
+#[tokio::test]
+async fn files_that_nothing_refers_to_are_swept_and_the_others_are_kept() {
+    let bench = Bench::new().await;
+    bench.objects.put(BUCKET, "a", "kept".into(), PutOptions::default()).await.unwrap();
+    let upload = bench.objects.create_upload(BUCKET, "b", UploadOptions::default()).await.unwrap().id;
+    let part = bench.objects.upload_part(BUCKET, "b", &upload, 1, "part".into(), Expected::default());
+    let part = part.await.unwrap();
+    let mut writer = bench.objects.writer(BUCKET, "c", PutOptions::default()).await.unwrap();
+    writer.write("staged".into()).await.unwrap();
+    // A process that dies does not run destructors.
+    std::mem::forget(writer.stage().await.unwrap());
+    assert_eq!(bench.files().len(), 3);
+
+    assert_eq!(bench.objects.sweep().await.unwrap(), 0, "a staged file is not swept by its own process");
+    let objects = bench.reopen().await;
+    assert_eq!(bench.files().len(), 2);
+    assert_eq!(objects.get_bytes(BUCKET, "a", None).await.unwrap(), "kept");
+    let named = [CompletedPart { number: 1, etag: part.etag, ..CompletedPart::default() }];
+    objects.complete_upload(BUCKET, "b", &upload, &named, CompleteOptions::default()).await.unwrap();
+    assert_eq!(objects.get_bytes(BUCKET, "b", None).await.unwrap(), "part");
+}
+
+#[tokio::test]
+async fn an_upload_that_was_aborted_before_the_crash_is_discarded_after_it() {
+    let bench = Bench::new().await;
+    let upload = bench.objects.create_upload(BUCKET, "b", UploadOptions::default()).await.unwrap().id;
+    bench.objects.upload_part(BUCKET, "b", &upload, 1, "part".into(), Expected::default()).await.unwrap();
+    // The crash came right after the commit that ended the upload.
+    let ended = Txn::new().delete(keys::upload(BUCKET, "b", &upload)).put(keys::discard(&upload), "");
+    bench.meta.commit(ended).await.unwrap();
+    bench.reopen().await;
+    assert_eq!(bench.files().len(), 0);
+    assert!(bench.meta.scan(&keys::parts(&upload), None, 1).await.unwrap().is_empty());
+    assert!(bench.meta.scan(&keys::discards(), None, 1).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_at_any_point_leaves_the_old_or_the_new_object() {
+    for polls in 0..40 {
+        let bench = Bench::new().await;
+        bench.objects.put(BUCKET, "a", "old".into(), PutOptions::default()).await.unwrap();
+        {
+            let put = bench.objects.put(BUCKET, "a", "new".into(), PutOptions::default());
+            tokio::pin!(put);
+            for _ in 0..polls {
+                if put.as_mut().now_or_never().is_some() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        assert!(bench.rt.shutdown(Duration::from_secs(60)).await.is_empty());
+        let found = bench.objects.get_bytes(BUCKET, "a", None).await.unwrap();
+        assert!(found == "old" || found == "new", "{found:?} after {polls} polls");
+        assert_eq!(bench.files().len(), 1, "after {polls} polls");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_missing_is_reported_as_damage() {
+    let bench = Bench::new().await;
+    bench.objects.put(BUCKET, "a", "x".into(), PutOptions::default()).await.unwrap();
+    std::fs::remove_file(&bench.files()[0]).unwrap();
+    let read = bench.objects.get_bytes(BUCKET, "a", None).await;
+    assert!(matches!(read, Err(ObjectError::Damaged { .. })), "{read:?}");
+}
+
+#[tokio::test]
+async fn a_reset_drops_everything_and_what_comes_after_works() {
+    let bench = Bench::new().await;
+    bench.objects.put(BUCKET, "a", pattern(1000), PutOptions::default()).await.unwrap();
+    bench.meta.clear().await.unwrap();
+    bench.objects.reset().await.unwrap();
+    assert!(matches!(bench.objects.head(BUCKET, "a").await, Err(ObjectError::NoSuchBucket { .. })));
+    assert_eq!(bench.files().len(), 0);
+    bench.objects.create_bucket(BUCKET, &scope()).await.unwrap();
+    bench.objects.put(BUCKET, "a", "new".into(), PutOptions::default()).await.unwrap();
+    assert_eq!(bench.objects.get_bytes(BUCKET, "a", None).await.unwrap(), "new");
+    bench.objects.sweep().await.unwrap();
+    let left: Vec<_> =
+        std::fs::read_dir(bench.dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["objects"]);
+}
+
+/// Where the tests may mount, on a disk that is really full.
+#[tokio::test]
+async fn a_full_disk_refuses_the_object_and_keeps_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+        .arg(dir.path())
+        .stderr(std::process::Stdio::null())
+        .status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("left out: a small file system cannot be mounted here");
+        return;
+    }
+    let bench = Bench::on(dir).await;
+    bench.objects.put(BUCKET, "small", "x".into(), PutOptions::default()).await.unwrap();
+    let put = bench.objects.put(BUCKET, "big", pattern(2 << 20), PutOptions::default()).await;
+    assert!(matches!(put, Err(ObjectError::StorageFull)), "{put:?}");
+    let mut writer = bench.objects.writer(BUCKET, "big", PutOptions::default()).await.unwrap();
+    let mut wrote = Ok(());
+    for _ in 0..4 {
+        wrote = writer.write(pattern(1 << 20)).await;
+        if wrote.is_err() {
+            break;
+        }
+    }
+    assert!(matches!(wrote, Err(ObjectError::StorageFull)), "{wrote:?}");
+    drop(writer);
+    assert!(bench.rt.shutdown(Duration::from_secs(60)).await.is_empty());
+    assert_eq!(bench.files().len(), 1);
+    bench.objects.put(BUCKET, "next", pattern(500_000), PutOptions::default()).await.unwrap();
+    assert_eq!(bench.objects.get_bytes(BUCKET, "small", None).await.unwrap(), "x");
+    let unmounted = std::process::Command::new("umount").arg("-l").arg(bench.dir.path()).status();
+    assert!(unmounted.unwrap().success());
+}
