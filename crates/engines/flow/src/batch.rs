@@ -1,0 +1,193 @@
+//! One plan, start to end: read, convert, encode, write. Nothing here is visible to anyone until the
+//! caller publishes the outcome.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use log::Offset;
+use rt::{Rt, Task};
+
+use crate::FlowError;
+use crate::delivery::Parts;
+use crate::encode::{Converted, Converter, Count, Encoder, Payload};
+use crate::failpoints::at;
+use crate::output::{Output, Sealed};
+use crate::plan::Plan;
+use crate::reader::{CHUNK_BYTES, Chunk, Reader};
+use crate::reject::{Attempt, FailureKind};
+
+/// Chunks that are converted at the same time, ahead of the one that is being encoded.
+const CONVERSIONS_AT_ONCE: usize = 2;
+
+/// A chunk is held as read bytes, as rows and as encoded pages.
+const COPIES: u64 = 3;
+
+/// What a batch came to.
+pub(crate) struct Outcome {
+    pub(crate) ends: BTreeMap<u32, Offset>,
+    pub(crate) delivered: Count,
+    pub(crate) rejected: Count,
+    pub(crate) missing: u64,
+    pub(crate) objects: Vec<Sealed>,
+    /// Whether one of the objects is the data object.
+    pub(crate) has_data: bool,
+}
+
+/// Memory that the batch needs at most, in bytes, when its source has about `source_bytes`.
+pub(crate) fn memory_bytes(source_bytes: u64, plan: &Plan) -> u64 {
+    let batch = source_bytes.min(plan.bytes);
+    let chunks = (CHUNK_BYTES * (CONVERSIONS_AT_ONCE + 2)) as u64;
+    // Encoded rows are held until their row group is closed; they are rarely half of their source.
+    batch.min(chunks) * COPIES + batch / 2
+}
+
+pub(crate) async fn run(parts: &Parts, plan: &Plan) -> Result<Outcome, FlowError> {
+    let spec = &plan.spec;
+    let attempt =
+        Attempt { planned: plan.planned, table_version: plan.table.as_ref().map(|table| table.version) };
+    let converter = Converter::new(&spec.encode, plan.table.as_ref(), &spec.sink.errors, attempt)?;
+    let converter = Arc::new(converter);
+    let reader = Reader::new(parts.log.clone(), plan);
+    let mut ahead =
+        Ahead { rt: parts.rt.clone(), reader, converter, converting: VecDeque::new(), read: false };
+    let mut writing = Writing::new(parts, plan)?;
+    let mut next = ahead.next().await?;
+    while let Some(current) = next {
+        // While one chunk is encoded and written, the following ones are read and converted.
+        let (written, following) = futures::join!(writing.push(current), ahead.next());
+        written?;
+        next = following?;
+        parts.pass(at::AFTER_CHUNK).await?;
+    }
+    let Ahead { reader, .. } = ahead;
+    writing.finish(reader.ends().collect(), reader.missing()).await
+}
+
+/// Reads and converts ahead of the encoder, on other threads.
+struct Ahead {
+    rt: Rt,
+    reader: Reader,
+    converter: Arc<Converter>,
+    /// In the order of the batch.
+    converting: VecDeque<Task<Converted>>,
+    /// To the end of the batch.
+    read: bool,
+}
+
+impl Ahead {
+    async fn next(&mut self) -> Result<Option<Converted>, FlowError> {
+        while !self.read && self.converting.len() < CONVERSIONS_AT_ONCE {
+            match self.reader.next().await? {
+                Some(chunk) => self.convert(chunk),
+                None => self.read = true,
+            }
+        }
+        match self.converting.pop_front() {
+            Some(task) => Ok(Some(task.await.map_err(FlowError::Convert)?)),
+            None => Ok(None),
+        }
+    }
+
+    fn convert(&mut self, chunk: Chunk) {
+        let (rt, converter) = (self.rt.clone(), self.converter.clone());
+        let work = async move { rt.blocking("flow-convert", move || converter.convert(chunk)).await };
+        self.converting.push_back(self.rt.spawn("flow-convert", work));
+    }
+}
+
+/// The objects of a batch, each opened when there is something to put in it.
+struct Writing<'a> {
+    parts: &'a Parts,
+    plan: &'a Plan,
+    /// Taken while a thread works with it.
+    encoder: Option<Encoder>,
+    data: Option<Output>,
+    errors: Option<Output>,
+    delivered: Count,
+    rejected: Count,
+}
+
+impl<'a> Writing<'a> {
+    fn new(parts: &'a Parts, plan: &'a Plan) -> Result<Writing<'a>, FlowError> {
+        let encoder = Encoder::new(&plan.spec.encode, plan.table.as_ref())?;
+        Ok(Writing {
+            parts,
+            plan,
+            encoder: Some(encoder),
+            data: None,
+            errors: None,
+            delivered: Count::default(),
+            rejected: Count::default(),
+        })
+    }
+
+    async fn push(&mut self, converted: Converted) -> Result<(), FlowError> {
+        let Converted { payload, delivered, rejected, error_lines } = converted;
+        self.delivered.add(delivered);
+        self.rejected.add(rejected);
+        if !error_lines.is_empty() {
+            self.write_errors(error_lines.into()).await?;
+        }
+        let ready = self.encode(payload).await?;
+        if ready.is_empty() { Ok(()) } else { self.write_data(ready).await }
+    }
+
+    async fn encode(&mut self, payload: Payload) -> Result<Bytes, FlowError> {
+        let mut encoder = self.encoder.take().expect("an encoder that failed is not used again");
+        let work = move || {
+            let ready = encoder.push(payload);
+            (encoder, ready)
+        };
+        let (encoder, ready) = self.parts.rt.blocking("flow-encode", work).await;
+        self.encoder = Some(encoder);
+        ready
+    }
+
+    async fn finish(mut self, ends: BTreeMap<u32, Offset>, missing: u64) -> Result<Outcome, FlowError> {
+        let mut objects = Vec::new();
+        if self.delivered.records > 0 {
+            let encoder = self.encoder.take().expect("an encoder that failed is not used again");
+            let last = self.parts.rt.blocking("flow-encode", move || encoder.finish()).await?;
+            if let Some(last) = last {
+                self.write_data(last).await?;
+            }
+        }
+        let data = self.data.take();
+        let has_data = data.is_some();
+        if let Some(data) = data {
+            objects.push(data.seal().await?);
+            self.parts.pass(at::AFTER_DATA_OBJECT).await?;
+        }
+        if let Some(errors) = self.errors.take() {
+            objects.push(errors.seal().await?);
+            self.parts.pass(at::AFTER_ERROR_OBJECT).await?;
+        }
+        let (delivered, rejected) = (self.delivered, self.rejected);
+        Ok(Outcome { ends, delivered, rejected, missing, objects, has_data })
+    }
+
+    async fn write_data(&mut self, bytes: Bytes) -> Result<(), FlowError> {
+        if self.data.is_none() {
+            let sink = &self.plan.spec.sink;
+            let opened = Output::open(
+                &self.parts.objects,
+                &sink.bucket,
+                &self.plan.data_key,
+                sink.content_type.clone(),
+            );
+            self.data = Some(opened.await?);
+        }
+        self.data.as_mut().expect("it was opened above").write(bytes).await
+    }
+
+    async fn write_errors(&mut self, lines: Bytes) -> Result<(), FlowError> {
+        if self.errors.is_none() {
+            let planned = self.plan.error_keys.iter().find(|(kind, _)| *kind == FailureKind::Format);
+            let (_, key) = planned.expect("a plan names the object of every kind its encoding can reject");
+            let opened = Output::open(&self.parts.objects, &self.plan.spec.sink.bucket, key, None);
+            self.errors = Some(opened.await?);
+        }
+        self.errors.as_mut().expect("it was opened above").write(lines).await
+    }
+}

@@ -1,0 +1,6 @@
+//! Deliveries end to end, on real stores in a temporary folder.
+
+mod crashes;
+mod delivering;
+mod rig;
+mod trouble;
