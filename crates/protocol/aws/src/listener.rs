@@ -23,8 +23,16 @@ const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 /// Serves HTTP/1.1 and HTTP/2 (with prior knowledge) until `stop` is requested, then refuses new
 /// connections, finishes the requests under way and returns. How long that may take is up to the
 /// caller (`Rt::shutdown` has a limit).
-pub async fn serve(listener: TcpListener, router: impl Into<Router>, stop: Stop) {
-    let router: Router = router.into();
+pub fn serve(
+    listener: TcpListener,
+    router: impl Into<Router>,
+    stop: Stop,
+) -> impl Future<Output = ()> + Send + 'static {
+    // Here, not at the first poll: callers work from now on.
+    accept(listener, router.into(), stop)
+}
+
+async fn accept(listener: TcpListener, router: Router, stop: Stop) {
     let limit = router.inner.limits.connections_max;
     let connections = Arc::new(Semaphore::new(limit));
     let builder = Arc::new(builder(&router));

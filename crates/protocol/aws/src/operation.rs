@@ -18,8 +18,12 @@ pub struct Operation<S> {
     pub(crate) run: Box<Run<S>>,
 }
 
-type Run<S> =
-    dyn Fn(Context, Arc<S>, Codec, Payload) -> BoxFuture<'static, Result<Payload, ApiError>> + Send + Sync;
+type Answer = BoxFuture<'static, Result<Payload, ApiError>>;
+
+type Run<S> = dyn Fn(Context, Arc<S>, Codec, Payload) -> Answer + Send + Sync;
+
+/// The same with the service's state built in.
+type BoundRun = dyn Fn(Context, Codec, Payload) -> Answer + Send + Sync;
 
 /// What goes into a handler and comes out again: bytes over HTTP, values in process.
 pub(crate) enum Payload {
@@ -94,7 +98,7 @@ pub struct Service {
 
 struct Entry {
     model: &'static OperationModel,
-    run: Box<dyn Fn(Context, Codec, Payload) -> BoxFuture<'static, Result<Payload, ApiError>> + Send + Sync>,
+    run: Box<BoundRun>,
 }
 
 /// Bodies of JSON and query services are held in memory. Ten MiB of blobs (the largest any
@@ -164,7 +168,7 @@ impl Service {
         context: Context,
         format: Format,
         payload: Payload,
-    ) -> BoxFuture<'static, Result<Payload, ApiError>> {
+    ) -> Answer {
         let entry = &self.operations[index];
         let codec = Codec { format, service: self.model, operation: entry.model };
         (entry.run)(context, codec, payload)

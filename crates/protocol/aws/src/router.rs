@@ -1,8 +1,12 @@
 //! From a request to the operation that answers it.
 
 mod answer;
+mod authenticate;
 mod builder;
+mod in_process;
+mod internal;
 mod route;
+mod target;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -93,7 +97,7 @@ pub(crate) struct Inner {
     pub internal: HashMap<(Method, String), InternalHandler>,
     pub fallback: Option<Arc<dyn HttpService>>,
     /// One permit per KiB of [`Limits::body_bytes_in_flight_max`].
-    pub body_budget: Semaphore,
+    pub body_budget: Arc<Semaphore>,
 }
 
 impl Router {

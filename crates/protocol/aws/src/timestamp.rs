@@ -29,8 +29,13 @@ impl AwsTimestamp {
             .then(|| AwsTimestamp((seconds * 1000.0).round() as i64))
     }
 
-    pub fn parse_iso8601(text: &str) -> Option<AwsTimestamp> {
-        DateTime::parse_from_rfc3339(text).ok().map(|t| AwsTimestamp(t.timestamp_millis()))
+    /// Any of the three forms AWS knows: ISO 8601, an HTTP date, epoch seconds.
+    pub fn parse(text: &str) -> Option<AwsTimestamp> {
+        let date = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc2822(text));
+        match date {
+            Ok(date) => Some(AwsTimestamp(date.timestamp_millis())),
+            Err(_) => text.parse().ok().and_then(AwsTimestamp::from_epoch_seconds),
+        }
     }
 
     /// `2026-11-22T08:50:13.250Z`; without the fraction when it is zero.
@@ -86,10 +91,45 @@ impl<'de> Deserialize<'de> for AwsTimestamp {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<AwsTimestamp, E> {
-                AwsTimestamp::parse_iso8601(text).ok_or_else(|| E::custom("invalid ISO 8601 date"))
+                AwsTimestamp::parse(text).ok_or_else(|| E::custom("invalid date"))
             }
         }
 
         deserializer.deserialize_any(Any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_carries_epoch_seconds_and_takes_every_form() {
+        let at = AwsTimestamp::from_millis(1_795_337_413_250);
+        assert_eq!(serde_json::to_string(&at).unwrap(), "1795337413.25");
+        assert_eq!(
+            serde_json::to_string(&AwsTimestamp::from_millis(1_795_337_413_000)).unwrap(),
+            "1795337413"
+        );
+        for text in
+            ["1795337413.25", "1795337413.2500001", "\"2026-11-22T08:50:13.25Z\"", "\"1795337413.25\""]
+        {
+            assert_eq!(serde_json::from_str::<AwsTimestamp>(text).unwrap(), at, "{text}");
+        }
+        let http = "\"Sun, 22 Nov 2026 08:50:13 GMT\"";
+        assert_eq!(serde_json::from_str::<AwsTimestamp>(http).unwrap().as_millis(), 1_795_337_413_000);
+    }
+
+    #[test]
+    fn times_that_cannot_be_written_are_refused() {
+        for text in ["1e300", "-1e300", "\"NaN\"", "\"inf\"", "\"\"", "\"yesterday\"", "null", "[]"] {
+            assert!(serde_json::from_str::<AwsTimestamp>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn iso_8601_has_a_fraction_only_when_there_is_one() {
+        assert_eq!(AwsTimestamp::from_millis(1_795_337_413_000).to_iso8601(), "2026-11-22T08:50:13Z");
+        assert_eq!(AwsTimestamp::from_millis(1_795_337_413_007).to_iso8601(), "2026-11-22T08:50:13.007Z");
     }
 }

@@ -157,10 +157,7 @@ fn scalar(schema: &Schema, text: &str, name: &str) -> Result<Value, ApiError> {
             "false" => Some(Value::Bool(false)),
             _ => None,
         },
-        Schema::Timestamp(_) => {
-            let seconds = text.parse().ok().and_then(AwsTimestamp::from_epoch_seconds);
-            AwsTimestamp::parse_iso8601(text).or(seconds).and_then(|at| serde_json::to_value(at).ok())
-        }
+        Schema::Timestamp(_) => AwsTimestamp::parse(text).and_then(|at| serde_json::to_value(at).ok()),
         _ => Some(Value::String(text.to_owned())),
     };
     value.ok_or_else(|| malformed(name, "has a value of the wrong type"))

@@ -5,27 +5,30 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use http::header::CONTENT_ENCODING;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
-use names::{Region, Scope};
-use serde_json::Value;
-use subtle::ConstantTimeEq;
+use names::Scope;
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument;
 
 use super::Inner;
+use super::authenticate::{Chunks, Proven, authenticate};
+use super::internal::internal;
 use super::route::{Route, route};
-use crate::body::{Body, Received, full, gunzip, receive};
-use crate::codec::{Format, parameter};
+use super::target::target;
+use crate::Context;
+use crate::body::{Body, BoxError, Received, gunzip, receive};
+use crate::codec::Format;
 use crate::envelope::{self, Dialect};
 use crate::error::{ApiError, Fault};
 use crate::model::Protocol;
 use crate::operation::Payload;
-use crate::sigv4::{Authorization, PathStyle, SignatureError, claimed_scope, verify};
-use crate::{Context, Principal};
+use crate::sigv4::chunked;
 
 /// Bodies of requests to nobody, and of the server's own endpoints.
-const OTHER_BODY_BYTES_MAX: usize = 1 << 20;
+pub(super) const OTHER_BODY_BYTES_MAX: usize = 1 << 20;
 
 /// Bodies larger than this are unpacked on a thread that may be busy.
 const GUNZIP_INLINE_BYTES_MAX: usize = 64 << 10;
@@ -43,7 +46,7 @@ pub(super) async fn handle(router: &Arc<Inner>, request: Request<Incoming>) -> R
 pub(super) async fn respond<B>(router: &Arc<Inner>, route: Route, parts: Parts, body: B) -> Response<Body>
 where
     B: hyper::body::Body<Data = Bytes>,
-    B::Error: Into<crate::body::BoxError>,
+    B::Error: Into<BoxError>,
 {
     let started = router.rt.instant();
     let request_id = router.rt.uuid();
@@ -52,7 +55,7 @@ where
     }
     let dialect = dialect(router, &route);
     let mut job = Job { router, request_id: &request_id, service: "unknown", operation: "unknown" };
-    let outcome = job.run(&route, &parts, body).await;
+    let outcome = job.run(&route, dialect, &parts, body).await;
     let (response, status) = match outcome {
         Ok(body) => (envelope::success(dialect, body, &request_id), 200),
         Err(error) => {
@@ -73,11 +76,7 @@ where
 }
 
 fn dialect(router: &Inner, route: &Route) -> Dialect {
-    let service = match route {
-        Route::Json { service, .. } | Route::Query { service } => *service,
-        _ => None,
-    };
-    match (service, route) {
+    match (route.service(), route) {
         (Some(index), _) => {
             let model = router.services[index].model;
             Dialect { protocol: model.protocol, xml_namespace: model.xml_namespace }
@@ -87,7 +86,7 @@ fn dialect(router: &Inner, route: &Route) -> Dialect {
     }
 }
 
-fn log_failure(error: &ApiError, job: &Job<'_>) {
+pub(super) fn log_failure(error: &ApiError, job: &Job<'_>) {
     let (request_id, service, operation) = (job.request_id, job.service, job.operation);
     let code = error.code();
     match error.fault() {
@@ -110,44 +109,38 @@ fn log_failure(error: &ApiError, job: &Job<'_>) {
 }
 
 /// One request on its way; the names are filled in as they become known, for the log.
-struct Job<'a> {
-    router: &'a Arc<Inner>,
-    request_id: &'a str,
-    service: &'static str,
-    operation: &'static str,
+pub(super) struct Job<'a> {
+    pub router: &'a Arc<Inner>,
+    pub request_id: &'a str,
+    pub service: &'static str,
+    pub operation: &'static str,
 }
 
 impl Job<'_> {
-    async fn run<B>(&mut self, route: &Route, parts: &Parts, body: B) -> Result<Bytes, ApiError>
+    async fn run<B>(
+        &mut self,
+        route: &Route,
+        dialect: Dialect,
+        parts: &Parts,
+        body: B,
+    ) -> Result<Bytes, ApiError>
     where
         B: hyper::body::Body<Data = Bytes>,
-        B::Error: Into<crate::body::BoxError>,
+        B::Error: Into<BoxError>,
     {
         let router = self.router;
-        let known = match route {
-            Route::Json { service, .. } | Route::Query { service } => *service,
-            _ => None,
-        };
-        let bytes_max = known.map_or(OTHER_BODY_BYTES_MAX, |index| router.services[index].body_bytes_max);
-        let announced =
-            body.size_hint().upper().map_or(bytes_max, |bytes| bytes.min(bytes_max as u64) as usize);
-        let permits = announced.min(router.limits.body_bytes_in_flight_max) >> 10;
-        let _room = router.body_budget.acquire_many(permits as u32).await.map_err(ApiError::internal)?;
-        let hashed = router.credentials.unchecked().is_none();
-        let received = router
-            .rt
-            .timeout(router.limits.body_read_timeout, receive(body, bytes_max, hashed))
-            .await
-            .ok_or_else(|| {
-                ApiError::new("RequestTimeout", 408, "the request's body did not arrive in time")
-            })??;
-
-        let (service, name) = self.target(route, parts, &received.bytes)?;
-        let (principal, region) = self.authenticate(parts, &received.hash, service)?;
+        let bytes_max =
+            route.service().map_or(OTHER_BODY_BYTES_MAX, |index| router.services[index].body_bytes_max);
+        let (received, room) = receive_within(router, body, bytes_max).await?;
+        let (service, name) = target(router, route, parts, &received.bytes)?;
         let service = &router.services[service];
-        let operation = service.find(&name)?;
-        let model = service.operation(operation);
+        self.service = service.model.name;
+        let proven = authenticate(router, parts, &received.hash, service.model.signing_name)
+            .map_err(|error| envelope::signature_error(dialect, &error))?;
+        let index = service.find(&name)?;
+        let model = service.operation(index);
         self.operation = model.name;
+        let Proven { principal, region, chunks } = proven;
         let context = Context {
             scope: Scope::new(principal.account.clone(), region),
             principal,
@@ -157,169 +150,91 @@ impl Job<'_> {
             now: router.rt.now(),
         };
         authorize(router, &context)?;
-        let (format, body) = self.payload(service.model.protocol, parts, received, bytes_max).await?;
-        let run = service.run(operation, context, format, Payload::Wire(body));
-        match guarded(run).await? {
+        let body = unpack(router, parts, received.bytes, chunks, bytes_max).await?;
+        let (format, body) = payload(service.model.protocol, parts, body)?;
+        let span = tracing::info_span!(
+            "request",
+            request_id = self.request_id,
+            service = self.service,
+            operation = model.name
+        );
+        let run = guarded(service.run(index, context, format, Payload::Wire(body))).instrument(span);
+        // In a task of its own: a request that has begun ends, even if its client has gone away.
+        let task = router.rt.spawn("request", async move {
+            let answer = run.await;
+            drop(room);
+            answer
+        });
+        match task.await.map_err(ApiError::internal)?? {
             Payload::Wire(body) => Ok(envelope::wrap(service.model, model.name, body, self.request_id)),
-            Payload::Value(value) => {
-                Err(ApiError::internal(format!("a value came back over the wire: {value}")))
-            }
+            Payload::Value(_) => Err(ApiError::internal("a value came back over the wire")),
         }
-    }
-
-    /// The service and the name of the operation, or why there is none.
-    fn target(&mut self, route: &Route, parts: &Parts, body: &[u8]) -> Result<(usize, String), ApiError> {
-        let router = self.router;
-        let (index, name) = match route {
-            Route::Json { service: Some(index), target } => {
-                let name = target.rsplit_once('.').map_or("", |(_, name)| name);
-                (*index, name.to_owned())
-            }
-            Route::Json { service: None, target } => {
-                return Err(unmounted(Protocol::Json11, &format!("the target '{target}'")));
-            }
-            Route::Query { service } => {
-                let name = query_parameter(parts, body, "Action").ok_or_else(|| {
-                    ApiError::sender(
-                        "MissingAction",
-                        "The request is missing an action or a required parameter.",
-                    )
-                })?;
-                let index = match service {
-                    Some(index) => *index,
-                    None => self.unsigned_service(parts, body, &name)?,
-                };
-                (index, name)
-            }
-            Route::Unknown { service } => {
-                let is_json = router.services.iter().any(|mounted| mounted.model.signing_name == service);
-                let what = format!(
-                    "the service '{service}'{}",
-                    if is_json { " without an X-Amz-Target header" } else { "" }
-                );
-                return Err(unmounted(Protocol::Query, &what));
-            }
-            Route::Internal | Route::Fallback => {
-                return Err(ApiError::new("NoSuchService", 404, "nothing is mounted here"));
-            }
-        };
-        self.service = router.services[index].model.name;
-        Ok((index, name))
-    }
-
-    fn unsigned_service(&self, parts: &Parts, body: &[u8], action: &str) -> Result<usize, ApiError> {
-        let version = query_parameter(parts, body, "Version");
-        let serves = |model: &crate::model::ServiceModel| {
-            model.protocol == Protocol::Query
-                && version.as_deref().is_none_or(|version| version == model.api_version)
-                && (model.operation(action).is_some() || model.refusal(action).is_some())
-        };
-        let found = self.router.services.iter().position(|service| serves(service.model));
-        found.ok_or_else(|| unmounted(Protocol::Query, &format!("the action '{action}'")))
-    }
-
-    /// Who asks, and in which region.
-    fn authenticate(
-        &self,
-        parts: &Parts,
-        hash: &str,
-        service: usize,
-    ) -> Result<(Principal, Region), ApiError> {
-        let model = self.router.services[service].model;
-        let dialect = Dialect { protocol: model.protocol, xml_namespace: model.xml_namespace };
-        authenticate(self.router, parts, hash, model.signing_name)
-            .map_err(|error| envelope::signature_error(dialect, &error))
-    }
-
-    /// The body as the codec wants it.
-    async fn payload(
-        &self,
-        protocol: Protocol,
-        parts: &Parts,
-        received: Received,
-        bytes_max: usize,
-    ) -> Result<(Format, Bytes), ApiError> {
-        let mut body = received.bytes;
-        match parts.headers.get(CONTENT_ENCODING).map(http::HeaderValue::as_bytes) {
-            None | Some(b"" | b"identity" | b"aws-chunked") => {}
-            Some(b"gzip") if body.len() <= GUNZIP_INLINE_BYTES_MAX => body = gunzip(&body, bytes_max)?,
-            Some(b"gzip") => {
-                body = self.router.rt.blocking("gunzip", move || gunzip(&body, bytes_max)).await?;
-            }
-            Some(_) => return Err(ApiError::serialization("the body has an unknown Content-Encoding")),
-        }
-        if protocol != Protocol::Query {
-            let content_type =
-                parts.headers.get(http::header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-            if content_type.starts_with(b"application/x-amz-cbor") {
-                return Err(ApiError::serialization("CBOR bodies are not supported by Mulgil; send JSON"));
-            }
-            return Ok((Format::Json, body));
-        }
-        let form = match parts.uri.query() {
-            Some(query) if body.is_empty() => Bytes::copy_from_slice(query.as_bytes()),
-            Some(query) => [query.as_bytes(), b"&", &body].concat().into(),
-            None => body,
-        };
-        Ok((Format::Query, form))
     }
 }
 
-fn query_parameter(parts: &Parts, body: &[u8], name: &str) -> Option<String> {
-    let in_uri = || parameter(parts.uri.query()?.as_bytes(), name);
-    parameter(body, name).or_else(in_uri)
+/// The whole body, once there is room for it among the bodies of all requests.
+async fn receive_within<B>(
+    router: &Inner,
+    body: B,
+    bytes_max: usize,
+) -> Result<(Received, OwnedSemaphorePermit), ApiError>
+where
+    B: hyper::body::Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let limits = &router.limits;
+    let announced = body.size_hint().upper().map_or(bytes_max, |bytes| bytes.min(bytes_max as u64) as usize);
+    let permits = announced.min(limits.body_bytes_in_flight_max) >> 10;
+    let room = router.body_budget.clone().acquire_many_owned(permits as u32).await;
+    let room = room.map_err(ApiError::internal)?;
+    let hashed = router.credentials.unchecked().is_none();
+    let received = router.rt.timeout(limits.body_read_timeout, receive(body, bytes_max, hashed)).await;
+    let late = || ApiError::new("RequestTimeout", 408, "the request's body did not arrive in time");
+    Ok((received.ok_or_else(late)??, room))
 }
 
-fn unmounted(protocol: Protocol, what: &str) -> ApiError {
-    envelope::unknown_operation(protocol, format!("{what} is not provided by Mulgil"))
-}
-
-fn authenticate(
+/// The body without the encodings it travelled in.
+async fn unpack(
     router: &Inner,
     parts: &Parts,
-    hash: &str,
-    signing_name: &str,
-) -> Result<(Principal, Region), SignatureError> {
-    if let Some(unchecked) = router.credentials.unchecked() {
-        let claimed = claimed_scope(parts).and_then(|scope| Region::new(&scope.region).ok());
-        let key = Authorization::of(parts).ok().flatten().map(|found| found.access_key.into_owned());
-        return Ok((
-            Principal::root(unchecked.account, key.unwrap_or_default()),
-            claimed.unwrap_or(unchecked.region),
-        ));
+    mut body: Bytes,
+    chunks: Option<Chunks>,
+    bytes_max: usize,
+) -> Result<Bytes, ApiError> {
+    if let Some(Chunks { seed }) = chunks {
+        body = chunked::decode(&body, seed.as_ref())
+            .map_err(|error| ApiError::new("InvalidSignatureException", 403, error.to_string()))?;
     }
-    let authorization = Authorization::of(parts)?.ok_or(SignatureError::Missing)?;
-    let scope = &authorization.scope;
-    if scope.service != signing_name {
-        let message = format!("Credential should be scoped to correct service: '{signing_name}'. ");
-        return Err(SignatureError::Scope(message));
+    let encoding = parts.headers.get(CONTENT_ENCODING).map_or("", |value| value.to_str().unwrap_or("?"));
+    let encoding = encoding.strip_prefix("aws-chunked").unwrap_or(encoding).trim_matches([',', ' ']);
+    match encoding {
+        "" | "identity" => Ok(body),
+        "gzip" if body.len() <= GUNZIP_INLINE_BYTES_MAX => gunzip(&body, bytes_max),
+        "gzip" => router.rt.blocking("gunzip", move || gunzip(&body, bytes_max)).await,
+        _ => {
+            Err(ApiError::serialization(format!("Content-Encoding '{encoding}' is not supported by Mulgil")))
+        }
     }
-    let key = &*authorization.access_key;
-    let credential = match &authorization.session_token {
-        Some(token) => router.credentials.lookup_session(key, token),
-        None => router.credentials.lookup(key),
-    };
-    let credential = credential.ok_or(SignatureError::UnknownKey)?;
-    let given = authorization.session_token.as_deref().unwrap_or("");
-    let wanted = credential.session_token.as_deref().unwrap_or("");
-    if !bool::from(given.as_bytes().ct_eq(wanted.as_bytes())) {
-        return Err(SignatureError::UnknownKey);
-    }
-    let now = router.rt.now();
-    verify(parts, &authorization, hash, &credential.secret, &router.keys, now, PathStyle::Normalized)?;
-    if credential.expires.is_some_and(|expires| expires <= now) {
-        return Err(SignatureError::ExpiredToken);
-    }
-    let region = Region::new(&scope.region).map_err(|_| {
-        SignatureError::Scope(format!(
-            "Credential should be scoped to a valid region, not '{}'.",
-            scope.region
-        ))
-    })?;
-    Ok((credential.principal(key), region))
 }
 
-fn authorize(router: &Inner, context: &Context) -> Result<(), ApiError> {
+/// The body as the codec wants it.
+fn payload(protocol: Protocol, parts: &Parts, body: Bytes) -> Result<(Format, Bytes), ApiError> {
+    if protocol != Protocol::Query {
+        let kind = parts.headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+        if kind.starts_with(b"application/x-amz-cbor") {
+            return Err(ApiError::serialization("CBOR bodies are not supported by Mulgil yet; send JSON"));
+        }
+        return Ok((Format::Json, body));
+    }
+    let form = match parts.uri.query() {
+        Some(query) if body.is_empty() => Bytes::copy_from_slice(query.as_bytes()),
+        Some(query) => [query.as_bytes(), b"&", &body].concat().into(),
+        None => body,
+    };
+    Ok((Format::Query, form))
+}
+
+pub(super) fn authorize(router: &Inner, context: &Context) -> Result<(), ApiError> {
     if !router.authorizer.is_restrictive() {
         return Ok(());
     }
@@ -327,7 +242,9 @@ fn authorize(router: &Inner, context: &Context) -> Result<(), ApiError> {
 }
 
 /// A handler that panics has answered with an internal failure.
-async fn guarded(run: impl Future<Output = Result<Payload, ApiError>>) -> Result<Payload, ApiError> {
+pub(super) async fn guarded(
+    run: impl Future<Output = Result<Payload, ApiError>>,
+) -> Result<Payload, ApiError> {
     AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<&str>()
@@ -336,83 +253,4 @@ async fn guarded(run: impl Future<Output = Result<Payload, ApiError>>) -> Result
             .unwrap_or_else(|| "of unknown kind".to_owned());
         Err(ApiError::internal(format!("the handler panicked: {text}")))
     })
-}
-
-impl Inner {
-    /// A call in process; see [`crate::Caller`].
-    pub(crate) async fn call(
-        self: &Arc<Self>,
-        principal: Principal,
-        scope: Scope,
-        service: &str,
-        operation: &str,
-        input: Value,
-    ) -> Result<Value, ApiError> {
-        let request_id = self.rt.uuid();
-        let mut job = Job { router: self, request_id: &request_id, service: "unknown", operation: "unknown" };
-        let found = self.services.iter().find(|mounted| mounted.model.name == service);
-        let outcome = match found {
-            None => Err(unmounted(Protocol::Json11, &format!("the service '{service}'"))),
-            Some(service) => {
-                job.service = service.model.name;
-                call_in_process(&mut job, service, principal, scope, operation, input).await
-            }
-        };
-        if let Err(error) = &outcome {
-            log_failure(error, &job);
-        }
-        let status = outcome.as_ref().map_or_else(ApiError::status, |_| 200);
-        tracing::debug!(target: "aws::access", request_id, service = job.service, operation = job.operation, status, "call");
-        outcome
-    }
-}
-
-async fn call_in_process(
-    job: &mut Job<'_>,
-    service: &crate::operation::Service,
-    principal: Principal,
-    scope: Scope,
-    operation: &str,
-    input: Value,
-) -> Result<Value, ApiError> {
-    let index = service.find(operation)?;
-    job.operation = service.operation(index).name;
-    let context = Context {
-        scope,
-        principal,
-        request_id: job.request_id.to_owned(),
-        service: job.service,
-        operation: job.operation,
-        now: job.router.rt.now(),
-    };
-    authorize(job.router, &context)?;
-    match guarded(service.run(index, context, Format::Json, Payload::Value(input))).await? {
-        Payload::Value(value) => Ok(value),
-        Payload::Wire(_) => Err(ApiError::internal("bytes came back from a call in process")),
-    }
-}
-
-async fn internal<B>(router: &Inner, parts: Parts, body: B) -> Response<Body>
-where
-    B: hyper::body::Body<Data = Bytes>,
-    B::Error: Into<crate::body::BoxError>,
-{
-    let plain = |status: StatusCode, text: String| {
-        let mut response = Response::new(full(text));
-        *response.status_mut() = status;
-        response
-    };
-    let place = (parts.method.clone(), parts.uri.path().to_owned());
-    let Some(handler) = router.internal.get(&place) else {
-        return plain(StatusCode::NOT_FOUND, format!("no internal endpoint {} {}\n", place.0, place.1));
-    };
-    let limit = router.limits.body_read_timeout;
-    match router.rt.timeout(limit, receive(body, OTHER_BODY_BYTES_MAX, false)).await {
-        Some(Ok(received)) => handler(Request::from_parts(parts, received.bytes)).await,
-        Some(Err(error)) => plain(
-            StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),
-            format!("{error}\n"),
-        ),
-        None => plain(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time\n".to_owned()),
-    }
 }

@@ -29,7 +29,7 @@ impl RouterBuilder {
         credentials: Arc<dyn CredentialStore>,
         limits: Limits,
     ) -> RouterBuilder {
-        let body_budget = Semaphore::new(limits.body_bytes_in_flight_max >> 10);
+        let body_budget = Arc::new(Semaphore::new(limits.body_bytes_in_flight_max >> 10));
         let inner = Inner {
             rt,
             limits,

@@ -23,6 +23,16 @@ pub(super) enum Route {
     Fallback,
 }
 
+impl Route {
+    /// The service, where the head of the request tells it.
+    pub fn service(&self) -> Option<usize> {
+        match self {
+            Route::Json { service, .. } | Route::Query { service } => *service,
+            Route::Internal | Route::Unknown { .. } | Route::Fallback => None,
+        }
+    }
+}
+
 /// Services whose requests belong to the fallback when they are signed.
 const FALLBACK_SCOPES: [&str; 3] = ["s3", "s3express", "s3-object-lambda"];
 

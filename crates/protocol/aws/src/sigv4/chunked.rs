@@ -68,7 +68,7 @@ pub fn decode(body: &[u8], seed: Option<&Seed>) -> Result<Bytes, ChunkError> {
     let mut previous = seed.map(|seed| seed.signature.clone()).unwrap_or_default();
     let mut rest = body;
     for index in 1.. {
-        let (chunk, signature, after) = split_chunk(rest)?;
+        let Chunk { data: chunk, signature, after } = split_chunk(rest)?;
         if let Some(seed) = seed {
             let expected = seed.next(&previous, chunk);
             if !bool::from(expected.as_bytes().ct_eq(signature)) {
@@ -85,8 +85,15 @@ pub fn decode(body: &[u8], seed: Option<&Seed>) -> Result<Bytes, ChunkError> {
     Err(ChunkError::Malformed)
 }
 
-/// `400;chunk-signature=…\r\n` data `\r\n`: the data, its signature, and what follows.
-fn split_chunk(body: &[u8]) -> Result<(&[u8], &[u8], &[u8]), ChunkError> {
+struct Chunk<'a> {
+    data: &'a [u8],
+    signature: &'a [u8],
+    /// What follows it in the body.
+    after: &'a [u8],
+}
+
+/// Takes `400;chunk-signature=…\r\n` data `\r\n` off the front.
+fn split_chunk(body: &[u8]) -> Result<Chunk<'_>, ChunkError> {
     let window = &body[..body.len().min(HEAD_BYTES_MAX)];
     let Some(end) = window.windows(2).position(|pair| pair == b"\r\n") else {
         return Err(if body.len() < HEAD_BYTES_MAX { ChunkError::Truncated } else { ChunkError::Malformed });
@@ -95,7 +102,7 @@ fn split_chunk(body: &[u8]) -> Result<(&[u8], &[u8], &[u8]), ChunkError> {
     let (size, signature) = head.split_once(";chunk-signature=").ok_or(ChunkError::Malformed)?;
     let size = usize::from_str_radix(size, 16).map_err(|_| ChunkError::Malformed)?;
     let rest = &body[end + 2..];
-    let (chunk, rest) = rest.split_at_checked(size).ok_or(ChunkError::Truncated)?;
+    let (data, rest) = rest.split_at_checked(size).ok_or(ChunkError::Truncated)?;
     let after = match rest.strip_prefix(b"\r\n") {
         Some(after) => after,
         // The very last line end may be left out.
@@ -103,7 +110,7 @@ fn split_chunk(body: &[u8]) -> Result<(&[u8], &[u8], &[u8]), ChunkError> {
         None if rest.len() < 2 => return Err(ChunkError::Truncated),
         None => return Err(ChunkError::Malformed),
     };
-    Ok((chunk, signature.as_bytes(), after))
+    Ok(Chunk { data, signature: signature.as_bytes(), after })
 }
 
 /// The body that carries `payload` in signed chunks of `chunk_bytes`.
