@@ -68,7 +68,7 @@ impl Inner {
             None => return Err(LogError::Overloaded),
         };
         let (done, answer) = oneshot::channel();
-        self.queue.push(Command::Append(Submission { frames, done, _room: room }));
+        self.queue.push(Command::Append(Submission { frames, done, room }));
         answer.await.unwrap_or(Err(LogError::Closed))
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Journal {
     /// By segment and partition.
     lists: Mutex<Lru<(u64, u64), List>>,
     files: Mutex<Lru<u64, Arc<dyn DiskFile>>>,
+    /// Held while a segment's side file is written or removed.
+    side_files: Mutex<()>,
 }
 
 type List = Arc<[BatchRef]>;
@@ -68,6 +70,7 @@ impl Journal {
             partitions: RwLock::default(),
             segments: RwLock::default(),
             counters: Counters::default(),
+            side_files: Mutex::default(),
         }
     }
 
@@ -137,10 +140,13 @@ impl Journal {
 
     /// Moves the index of a closed segment from memory to its side file. On failure it stays in memory.
     pub(crate) fn persist_index(&self, segment: &Segment) -> io::Result<()> {
+        let _alone = self.side_files.lock();
         let (lists, length) = {
             let state = segment.state.lock();
             match &state.lists {
-                Some(lists) if state.active.is_none() => (lists.clone(), state.length),
+                Some(lists) if state.active.is_none() && self.exists(segment) => {
+                    (lists.clone(), state.length)
+                }
                 _ => return Ok(()),
             }
         };
@@ -158,7 +164,10 @@ impl Journal {
 
     /// Forgets the segment and removes its files. Readers that have it open finish.
     pub(crate) fn remove(&self, segment: &Segment) -> io::Result<()> {
-        self.segments.write().remove(&segment.id);
+        let _alone = self.side_files.lock();
+        if self.segments.write().remove(&segment.id).is_none() {
+            return Ok(());
+        }
         self.files.lock().remove(&segment.id);
         self.disk.remove(&segment.file_name())?;
         match self.disk.remove(&segment.index_name()) {

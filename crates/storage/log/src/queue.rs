@@ -34,7 +34,7 @@ pub(crate) struct Submission {
     pub(crate) frames: Vec<Frame>,
     /// Where each frame went.
     pub(crate) done: oneshot::Sender<Result<Vec<Placed>, LogError>>,
-    pub(crate) _room: OwnedSemaphorePermit,
+    pub(crate) room: OwnedSemaphorePermit,
 }
 
 pub(crate) struct Frame {
@@ -56,6 +56,12 @@ pub(crate) enum Work {
 }
 
 impl Submission {
+    /// Makes room in the queue and tells the caller; one that was dropped does not want to know.
+    pub(crate) fn answer(self, placed: Result<Vec<Placed>, LogError>) {
+        drop(self.room);
+        let _gone = self.done.send(placed);
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.frames.iter().map(Frame::bytes).sum()
     }

@@ -43,6 +43,8 @@ pub(crate) struct Inner {
     next_partition: AtomicU64,
     writer: Mutex<Option<JoinHandle<()>>>,
     retention: Mutex<Option<Task<()>>>,
+    /// One look of retention at a time: marks must be stored before any of them removes a segment.
+    retaining: tokio::sync::Mutex<()>,
     /// Ends the retention task.
     stop: Stop,
 }
@@ -103,6 +105,7 @@ impl Log {
             next_partition: AtomicU64::new(epoch << 32),
             writer: Mutex::new(Some(writer)),
             retention: Mutex::default(),
+            retaining: tokio::sync::Mutex::default(),
             stop: rt.stop().child(),
             rt,
         });
@@ -263,7 +266,7 @@ impl Log {
 
     /// Looks for expired records now and frees the segments that hold nothing else. Returns how many.
     pub async fn retain(&self) -> Result<usize, LogError> {
-        self.inner.journal.retain(&self.inner.meta).await
+        self.inner.retain().await
     }
 
     /// Writes what is queued, closes the last segment and refuses appends from now on. Without it the next
@@ -319,6 +322,11 @@ impl Inner {
         }
     }
 
+    async fn retain(&self) -> Result<usize, LogError> {
+        let _alone = self.retaining.lock().await;
+        self.journal.retain(&self.meta).await
+    }
+
     fn start_retention(self: &Arc<Self>) -> Task<()> {
         let inner = Arc::downgrade(self);
         let (rt, stop) = (self.rt.clone(), self.stop.clone());
@@ -330,7 +338,7 @@ impl Inner {
                     () = rt.sleep(interval) => {}
                 }
                 let Some(inner) = inner.upgrade() else { return };
-                if let Err(error) = inner.journal.retain(&inner.meta).await {
+                if let Err(error) = inner.retain().await {
                     tracing::warn!(%error, "cannot apply retention; trying again later");
                 }
             }

@@ -37,7 +37,7 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Bench {
-        Bench::with(LogSettings::default()).await
+        Bench::with(settings()).await
     }
 
     async fn with(settings: LogSettings) -> Bench {
@@ -141,4 +141,9 @@ fn batch<T: AsRef<str>>(partition: u32, data: impl IntoIterator<Item = T>) -> Ba
 
 fn numbered(data: &[&str]) -> Vec<(Offset, String)> {
     (0..).zip(data.iter().map(|data| (*data).to_owned())).collect()
+}
+
+/// The defaults, but for retention, which only looks when it is told to.
+fn settings() -> LogSettings {
+    LogSettings { retention_interval: 36_500 * DAY, ..LogSettings::default() }
 }

@@ -81,8 +81,7 @@ impl Writer {
                 let mut placed = placed.into_iter();
                 for submission in group {
                     let own = placed.by_ref().take(submission.frames.len()).collect();
-                    // A caller that was dropped does not want to know.
-                    let _gone = submission.done.send(Ok(own));
+                    submission.answer(Ok(own));
                 }
             }
             Err(error) => {
@@ -91,7 +90,7 @@ impl Writer {
                 tracing::error!(%error, "a write to the log failed; nothing of it was acknowledged");
                 let shared = Arc::new(error);
                 for submission in group {
-                    let _gone = submission.done.send(Err(failure(&shared)));
+                    submission.answer(Err(failure(&shared)));
                 }
             }
         }

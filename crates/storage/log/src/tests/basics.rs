@@ -94,7 +94,7 @@ async fn topics_are_listed_by_scope_and_space_and_survive_a_restart() {
 
 #[tokio::test]
 async fn a_missing_partition_and_a_record_over_the_limit_are_refused() {
-    let bench = Bench::with(LogSettings { record_bytes: 10, ..LogSettings::default() }).await;
+    let bench = Bench::with(LogSettings { record_bytes: 10, ..settings() }).await;
     let id = bench.topic("t", 1).await;
     let missing = bench.log.append(&id, vec![batch(1, ["a"])]).await;
     assert!(matches!(missing, Err(LogError::NoSuchPartition { partition: 1, .. })));
@@ -132,7 +132,7 @@ async fn one_append_may_name_a_partition_twice_and_keeps_the_order() {
 
 #[tokio::test]
 async fn a_long_batch_is_cut_into_frames_and_reads_as_one() {
-    let mut bench = Bench::with(LogSettings { frame_bytes: 100, ..LogSettings::default() }).await;
+    let mut bench = Bench::with(LogSettings { frame_bytes: 100, ..settings() }).await;
     let id = bench.topic("t", 1).await;
     let data: Vec<_> = (0..50).map(|number| format!("record {number}")).collect();
     let appended = bench.log.append(&id, vec![batch(0, &data)]).await.expect("an append")[0];
@@ -159,7 +159,7 @@ async fn a_reader_at_the_tail_does_not_touch_the_disk_and_gets_slices() {
 
 #[tokio::test]
 async fn what_the_tail_cache_has_given_up_is_read_from_disk() {
-    let bench = Bench::with(LogSettings { tail_cache_bytes: 600, ..LogSettings::default() }).await;
+    let bench = Bench::with(LogSettings { tail_cache_bytes: 600, ..settings() }).await;
     let id = bench.topic("t", 2).await;
     let data: Vec<_> = (0..20).map(|number| number.to_string()).collect();
     for text in &data {
@@ -180,7 +180,7 @@ async fn segments_roll_and_reading_goes_across_them() {
         index_cache_bytes: 1,
         open_files: 1,
         tail_cache_bytes: 0,
-        ..LogSettings::default()
+        ..settings()
     };
     let mut bench = Bench::with(settings).await;
     let id = bench.topic("t", 1).await;
@@ -214,7 +214,7 @@ async fn a_watch_resolves_when_the_tail_moves_past_its_offset_and_not_before() {
 
 #[tokio::test]
 async fn positions_in_time_are_found_across_segments_and_restarts() {
-    let mut bench = Bench::with(LogSettings { segment_bytes: 4200, ..LogSettings::default() }).await;
+    let mut bench = Bench::with(LogSettings { segment_bytes: 4200, ..settings() }).await;
     let id = bench.topic("t", 1).await;
     for number in 0..10 {
         bench.append(&id, 0, &[&number.to_string(), "second"]).await;

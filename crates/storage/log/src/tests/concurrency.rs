@@ -6,8 +6,7 @@ use super::*;
 async fn many_writers_and_readers_see_every_record_once_and_in_order() {
     const WRITERS: u32 = 8;
     const APPENDS: u32 = 40;
-    let settings =
-        LogSettings { segment_bytes: 64 << 10, tail_cache_bytes: 16 << 10, ..LogSettings::default() };
+    let settings = LogSettings { segment_bytes: 64 << 10, tail_cache_bytes: 16 << 10, ..settings() };
     let bench = Bench::with(settings).await;
     let id = bench.topic("t", 3).await;
     let writers: Vec<_> = (0..WRITERS)

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn appends_over_the_queue_are_refused_and_taken_again_later() {
-    let settings = LogSettings { queue_bytes: 300, queue_wait: Duration::ZERO, ..LogSettings::default() };
+    let settings = LogSettings { queue_bytes: 300, queue_wait: Duration::ZERO, ..settings() };
     let bench = Bench::with(settings).await;
     let id = bench.topic("t", 1).await;
     let data = "x".repeat(150);
@@ -22,8 +22,7 @@ async fn appends_over_the_queue_are_refused_and_taken_again_later() {
 
 #[tokio::test]
 async fn appends_wait_for_room_as_long_as_they_were_told() {
-    let settings =
-        LogSettings { queue_bytes: 300, queue_wait: Duration::from_secs(1), ..LogSettings::default() };
+    let settings = LogSettings { queue_bytes: 300, queue_wait: Duration::from_secs(1), ..settings() };
     let bench = Bench::with(settings).await;
     let id = bench.topic("t", 1).await;
     let data = "x".repeat(150);
@@ -35,7 +34,7 @@ async fn appends_wait_for_room_as_long_as_they_were_told() {
 
 #[tokio::test]
 async fn an_append_larger_than_the_queue_is_refused_for_good() {
-    let bench = Bench::with(LogSettings { queue_bytes: 300, ..LogSettings::default() }).await;
+    let bench = Bench::with(LogSettings { queue_bytes: 300, ..settings() }).await;
     let id = bench.topic("t", 1).await;
     let refused = bench.log.append(&id, vec![batch(0, ["x".repeat(400)])]).await;
     assert!(matches!(refused, Err(LogError::RecordTooLarge { limit: 300, .. })));

@@ -64,7 +64,7 @@ async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
         tail_cache_bytes: 3000,
         index_cache_bytes: 300,
         open_files: 2,
-        ..LogSettings::default()
+        ..settings()
     };
     let mut bench = Bench::with(settings).await;
     let id = bench.topic("t", PARTITIONS).await;

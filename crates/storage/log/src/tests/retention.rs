@@ -2,7 +2,7 @@ use super::*;
 use crate::Position;
 
 fn small() -> LogSettings {
-    LogSettings { segment_bytes: 4200, ..LogSettings::default() }
+    LogSettings { segment_bytes: 4200, ..settings() }
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
