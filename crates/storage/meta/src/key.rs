@@ -113,7 +113,8 @@ impl Key {
 
     /// Whether this key is `prefix` or lies below it.
     pub fn starts_with(&self, prefix: &Key) -> bool {
-        self.0.starts_with(&prefix.0)
+        // A zero byte in the segment itself goes on where the prefix ends.
+        self.0.starts_with(&prefix.0) && self.0.get(prefix.0.len()) != Some(&ZERO_ESCAPE)
     }
 
     pub(crate) fn from_stored(bytes: &[u8]) -> Key {

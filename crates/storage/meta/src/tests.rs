@@ -56,6 +56,8 @@ fn a_key_tells_its_segments() {
         assert_eq!(key.segment(index).as_ref(), Some(segment));
     }
     assert_eq!(key.segment(segments.len()), None);
+    assert!(key.starts_with(&Key::global("x").with("a\0b")));
+    assert!(!key.starts_with(&Key::global("x").with("a")));
     assert_eq!(Key::global("x").with("a").last_str().as_deref(), Some("a"));
     assert_eq!(Key::global("x").with_u64(9).last_u64(), Some(9));
     assert_eq!(Key::global("x").with("a").to_string(), "global/x/a");
