@@ -85,6 +85,7 @@ pub fn generate(root: &Path, source: &Source, service: &str) -> Result<String> {
     operations(&mut out, &model, &contract)?;
     errors::write(&mut out, &model, &contract)?;
     schemas::write(&mut out, &model, &contract, &live)?;
+    tests(&mut out, &contract)?;
     format_rust(root, &prune_imports(&out))
 }
 
@@ -184,6 +185,21 @@ fn operations(out: &mut String, model: &Model, contract: &Contract) -> Result<()
         writeln!(out, "],\n}};")?;
     }
     writeln!(out, "}}")?;
+    Ok(())
+}
+
+/// The constraint walk, and the agreement of schemas and types.
+fn tests(out: &mut String, contract: &Contract) -> Result<()> {
+    writeln!(out, "\n#[cfg(test)]\nmod tests {{\nuse super::*;")?;
+    writeln!(out, "use aws::model::testing::{{assert_constraints, assert_round_trip}};\n")?;
+    writeln!(out, "#[test]\nfn every_constraint_of_every_built_operation_is_checked() {{")?;
+    writeln!(out, "let tried = assert_constraints(&SERVICE);")?;
+    writeln!(out, "assert_eq!(tried.operations, {});\n}}\n", contract.built.len())?;
+    writeln!(out, "#[test]\nfn what_the_model_allows_reaches_the_handler_unchanged() {{")?;
+    for name in contract.built.keys() {
+        writeln!(out, "assert_round_trip::<{name}Input>(&op::{});", names::constant(name))?;
+    }
+    writeln!(out, "}}\n}}")?;
     Ok(())
 }
 

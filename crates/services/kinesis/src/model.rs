@@ -1522,3 +1522,38 @@ mod schema {
     );
     pub(super) static NOTHING: Schema = Schema::structure("Nothing", &[]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws::model::testing::{assert_constraints, assert_round_trip};
+
+    #[test]
+    fn every_constraint_of_every_built_operation_is_checked() {
+        let tried = assert_constraints(&SERVICE);
+        assert_eq!(tried.operations, 19);
+    }
+
+    #[test]
+    fn what_the_model_allows_reaches_the_handler_unchanged() {
+        assert_round_trip::<AddTagsToStreamInput>(&op::ADD_TAGS_TO_STREAM);
+        assert_round_trip::<CreateStreamInput>(&op::CREATE_STREAM);
+        assert_round_trip::<DecreaseStreamRetentionPeriodInput>(&op::DECREASE_STREAM_RETENTION_PERIOD);
+        assert_round_trip::<DeleteStreamInput>(&op::DELETE_STREAM);
+        assert_round_trip::<DescribeLimitsInput>(&op::DESCRIBE_LIMITS);
+        assert_round_trip::<DescribeStreamInput>(&op::DESCRIBE_STREAM);
+        assert_round_trip::<DescribeStreamSummaryInput>(&op::DESCRIBE_STREAM_SUMMARY);
+        assert_round_trip::<GetRecordsInput>(&op::GET_RECORDS);
+        assert_round_trip::<GetShardIteratorInput>(&op::GET_SHARD_ITERATOR);
+        assert_round_trip::<IncreaseStreamRetentionPeriodInput>(&op::INCREASE_STREAM_RETENTION_PERIOD);
+        assert_round_trip::<ListShardsInput>(&op::LIST_SHARDS);
+        assert_round_trip::<ListStreamsInput>(&op::LIST_STREAMS);
+        assert_round_trip::<ListTagsForResourceInput>(&op::LIST_TAGS_FOR_RESOURCE);
+        assert_round_trip::<ListTagsForStreamInput>(&op::LIST_TAGS_FOR_STREAM);
+        assert_round_trip::<PutRecordInput>(&op::PUT_RECORD);
+        assert_round_trip::<PutRecordsInput>(&op::PUT_RECORDS);
+        assert_round_trip::<RemoveTagsFromStreamInput>(&op::REMOVE_TAGS_FROM_STREAM);
+        assert_round_trip::<TagResourceInput>(&op::TAG_RESOURCE);
+        assert_round_trip::<UntagResourceInput>(&op::UNTAG_RESOURCE);
+    }
+}

@@ -314,3 +314,23 @@ mod schema {
     pub(super) static ROLE_SESSION_NAME_TYPE: Schema =
         Schema::string().sized(Some(2), Some(64)).matching(&ROLE_SESSION_NAME_TYPE_PATTERN);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws::model::testing::{assert_constraints, assert_round_trip};
+
+    #[test]
+    fn every_constraint_of_every_built_operation_is_checked() {
+        let tried = assert_constraints(&SERVICE);
+        assert_eq!(tried.operations, 4);
+    }
+
+    #[test]
+    fn what_the_model_allows_reaches_the_handler_unchanged() {
+        assert_round_trip::<AssumeRoleInput>(&op::ASSUME_ROLE);
+        assert_round_trip::<GetAccessKeyInfoInput>(&op::GET_ACCESS_KEY_INFO);
+        assert_round_trip::<GetCallerIdentityInput>(&op::GET_CALLER_IDENTITY);
+        assert_round_trip::<GetSessionTokenInput>(&op::GET_SESSION_TOKEN);
+    }
+}

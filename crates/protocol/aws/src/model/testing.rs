@@ -1,7 +1,7 @@
 //! Every constraint of every built operation, violated one at a time.
 //!
 //! The inputs are derived from the schemas, so that a new operation is covered when it is generated.
-//! A service crate needs one test: `aws::model::testing::assert_constraints(&model::SERVICE)`.
+//! The generated `model.rs` of a service calls this for all of its operations.
 
 mod example;
 mod text;
@@ -9,6 +9,8 @@ mod violations;
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{OperationModel, Schema, ServiceModel, check};
@@ -47,6 +49,19 @@ pub fn assert_constraints(service: &ServiceModel) -> Tried {
     }
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), tried.violations, failures.join("\n"));
     tried
+}
+
+/// Checks that what the schema allows reaches the handler's type, and that nothing is lost on the way.
+///
+/// # Panics
+/// With the difference.
+pub fn assert_round_trip<T: Serialize + DeserializeOwned>(operation: &'static OperationModel) {
+    for input in [example::smallest(operation.input), example::full(operation)] {
+        let typed: T = serde_json::from_value(input.clone())
+            .unwrap_or_else(|error| panic!("{}: {error} in {input}", operation.name));
+        let back = serde_json::to_value(&typed).unwrap_or_else(|error| panic!("{}: {error}", operation.name));
+        assert_eq!(back, input, "{}", operation.name);
+    }
 }
 
 fn unexpected(service: &ServiceModel, operation: &OperationModel, attempt: &Attempt) -> Option<String> {

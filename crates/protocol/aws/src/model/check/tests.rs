@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -232,4 +233,45 @@ fn a_shape_may_contain_itself() {
 fn the_constraint_walk_agrees_with_this_model() {
     let tried = crate::model::testing::assert_constraints(&SERVICE);
     assert!(tried.violations > 30, "{tried:?}");
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let member =
+        prop::sample::select(vec!["StreamName", "Records", "Data", "Next", "Tags", "TagKeys", "At", "Else"]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,9}".prop_map(Value::from),
+        "[A-Za-z0-9+/]{0,8}={0,2}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 64, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::vec((member.clone(), inner), 0..6).prop_map(|entries| entries
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_json_gets_a_bounded_answer_that_names_a_place(value in any_json()) {
+        let found = validate(&INPUT, &value);
+        prop_assert!(found.len() <= crate::model::VIOLATIONS_MAX + INPUT.members().len());
+        if let Err(rejection) = check(&SERVICE, &PUT, &value) {
+            prop_assert!(!rejection.message.is_empty() && rejection.message.len() < 64 << 10);
+        } else {
+            prop_assert!(found.is_empty() && value.get("StreamName").is_some_and(Value::is_string));
+        }
+    }
+
+    #[test]
+    fn a_text_passes_exactly_when_its_length_and_letters_do(text in "[a-c ]{0,10}") {
+        let right = (1..=8).contains(&text.len()) && !text.contains(' ');
+        prop_assert_eq!(validate(&NAME, &json!(text)).is_empty(), right);
+    }
 }
