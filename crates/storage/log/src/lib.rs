@@ -54,7 +54,7 @@ pub use record::{Appended, Batch, NewRecord, Offset, Page, Position, ReadLimit, 
 pub use settings::LogSettings;
 pub use store::Log;
 pub use tail::TailWatch;
-pub use topic::{HashRange, Partition, Topic, TopicId};
+pub use topic::{HashRange, Partition, Routes, Topic, TopicId};
 
 #[cfg(test)]
 mod tests;

@@ -22,7 +22,8 @@ use crate::segment::Segment;
 use crate::topics::{self, PartitionRecord, TopicRecord, TopicState};
 use crate::writer::Writer;
 use crate::{
-    HashRange, LogError, LogSettings, Offset, OpenError, Page, Position, ReadLimit, TailWatch, Topic, TopicId,
+    HashRange, LogError, LogSettings, Offset, OpenError, Page, Position, ReadLimit, Routes, TailWatch, Topic,
+    TopicId,
 };
 
 /// All topics of one data directory. Clones share everything; the last one to go finishes what is queued.
@@ -120,6 +121,18 @@ impl Log {
         partitions: u32,
         retention: Duration,
     ) -> Result<Topic, LogError> {
+        self.create_topic_with(id, partitions, retention, Txn::new()).await
+    }
+
+    /// The same in one transaction with what the topic's owner keeps about it: both are there or neither.
+    /// `also` may write but not require.
+    pub async fn create_topic_with(
+        &self,
+        id: &TopicId,
+        partitions: u32,
+        retention: Duration,
+        also: Txn,
+    ) -> Result<Topic, LogError> {
         let created = self.inner.rt.now();
         let first = self.inner.next_partition.fetch_add(u64::from(partitions.max(1)), Ordering::Relaxed);
         let partition = |(index, range): (u32, HashRange)| {
@@ -134,7 +147,8 @@ impl Log {
         let txn = Txn::new()
             .require_absent(LogKey::Topic(id).key())
             .put_json(LogKey::Topic(id).key(), &record)
-            .put_json(LogKey::Pointer(first).key(), id);
+            .put_json(LogKey::Pointer(first).key(), id)
+            .merge(also);
         let exists = || LogError::TopicExists(id.clone());
         self.inner.meta.commit(txn).await.map_err(|error| LogError::of_commit(error, exists()))?;
         let state = TopicState::new(id.clone(), record);
@@ -154,6 +168,11 @@ impl Log {
         Ok(topic.describe())
     }
 
+    /// Where the topic's records go, without asking how full its partitions are.
+    pub fn routes(&self, id: &TopicId) -> Result<Arc<Routes>, LogError> {
+        Ok(self.state(id)?.routes.clone())
+    }
+
     /// The names in one scope and space, in order.
     pub async fn topics(&self, scope: &Scope, space: &str) -> Vec<TopicId> {
         let topics = self.inner.topics.read();
@@ -165,6 +184,12 @@ impl Log {
 
     /// The records are gone at once, their disk space after the next look of retention.
     pub async fn delete_topic(&self, id: &TopicId) -> Result<(), LogError> {
+        self.delete_topic_with(id, Txn::new()).await
+    }
+
+    /// The same in one transaction with what the topic's owner keeps about it. `also` may write but not
+    /// require.
+    pub async fn delete_topic_with(&self, id: &TopicId, also: Txn) -> Result<(), LogError> {
         let topic = self.state(id)?;
         let missing = || LogError::NoSuchTopic(id.clone());
         let mut txn = Txn::new().require_present(LogKey::Topic(id).key()).delete(LogKey::Topic(id).key());
@@ -174,6 +199,7 @@ impl Log {
                 txn = txn.delete(LogKey::Pointer(partition.id).key());
             }
         }
+        let txn = txn.merge(also);
         self.inner.meta.commit(txn).await.map_err(|error| LogError::of_commit(error, missing()))?;
         self.inner.topics.write().remove(id);
         self.inner.forget(&topic);

@@ -62,6 +62,46 @@ pub struct Partition {
     pub tail: Offset,
 }
 
+/// What an append must know of a topic, made once and shared: cheap to ask for with every request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routes {
+    pub incarnation: String,
+    pub created: Timestamp,
+    /// Ends of the open partitions' ranges in order, with the partition's index.
+    open: Vec<(u128, u32)>,
+    /// When each partition was created, closed ones too, at the place of its index.
+    partitions: Vec<Timestamp>,
+}
+
+impl Routes {
+    pub(crate) fn new(
+        incarnation: String,
+        created: Timestamp,
+        open: impl Iterator<Item = (HashRange, u32)>,
+        partitions: Vec<Timestamp>,
+    ) -> Routes {
+        let mut open: Vec<_> = open.map(|(range, index)| (range.end, index)).collect();
+        open.sort_unstable();
+        Routes { incarnation, created, open, partitions }
+    }
+
+    /// The open partition that takes `hash`.
+    pub fn partition(&self, hash: u128) -> Option<u32> {
+        let place = self.open.partition_point(|(end, _)| *end < hash);
+        self.open.get(place).map(|(_, index)| *index)
+    }
+
+    /// How many partitions are open.
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// When a partition was created, `None` if there is none of this index.
+    pub fn created(&self, partition: u32) -> Option<Timestamp> {
+        self.partitions.get(partition as usize).copied()
+    }
+}
+
 /// Both ends belong to the range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashRange {
@@ -101,6 +141,18 @@ mod tests {
             assert_eq!(ranges[ranges.len() - 1].end, u128::MAX);
             assert!(ranges.windows(2).all(|pair| pair[0].end + 1 == pair[1].start), "{parts}");
         }
+    }
+
+    #[test]
+    fn a_hash_goes_to_the_partition_whose_range_holds_it() {
+        let start = rt::Timestamp::default();
+        let open = HashRange::split_evenly(3).zip(0..).filter(|(_, index)| *index != 1);
+        let routes = super::Routes::new(String::new(), start, open, vec![start; 3]);
+        let ends: Vec<_> = HashRange::split_evenly(3).collect();
+        let at = |hash| routes.partition(hash);
+        let found = [at(0), at(ends[0].end), at(ends[2].start), at(u128::MAX)];
+        assert_eq!(found, [Some(0), Some(0), Some(2), Some(2)]);
+        assert_eq!((routes.open_count(), routes.created(1), routes.created(3)), (2, Some(start), None));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys::LogKey;
 use crate::partition::PartitionState;
-use crate::{HashRange, LogError, Offset, Partition, Topic, TopicId};
+use crate::{HashRange, LogError, Offset, Partition, Routes, Topic, TopicId};
 
 /// The stored form of a topic.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -70,6 +70,7 @@ pub(crate) struct TopicState {
     pub(crate) record: TopicRecord,
     pub(crate) partitions: Vec<Arc<PartitionState>>,
     pub(crate) retention_ms: Arc<AtomicU64>,
+    pub(crate) routes: Arc<Routes>,
 }
 
 impl TopicState {
@@ -80,7 +81,14 @@ impl TopicState {
             .iter()
             .map(|partition| Arc::new(PartitionState::new(partition.id, retention_ms.clone())))
             .collect();
-        Arc::new(TopicState { id, record, partitions, retention_ms })
+        let open = record
+            .partitions
+            .iter()
+            .filter(|partition| partition.closed_at.is_none())
+            .map(|partition| (partition.range(), partition.index));
+        let created = record.partitions.iter().map(|partition| partition.created).collect();
+        let routes = Arc::new(Routes::new(record.incarnation.clone(), record.created, open, created));
+        Arc::new(TopicState { id, record, partitions, retention_ms, routes })
     }
 
     /// Partitions stand at the place of their index.

@@ -277,3 +277,17 @@ async fn a_directory_opens_once() {
         Log::open(bench.dir.path(), bench.meta.clone(), bench.rt.clone(), LogSettings::default()).await;
     assert!(matches!(second, Err(OpenError::InUse(_))));
 }
+
+#[tokio::test]
+async fn what_the_owner_keeps_comes_and_goes_with_the_topic() {
+    let bench = Bench::new().await;
+    let id = topic_id("t");
+    let own = meta::Key::scoped(&id.scope, "owner").with("t");
+    let write = || meta::Txn::new().put(own.clone(), "mode");
+    bench.log.create_topic_with(&id, 1, DAY, write()).await.expect("a new topic");
+    assert!(bench.meta.get(&own).await.expect("a read").is_some());
+    bench.log.delete_topic_with(&id, meta::Txn::new().delete(own.clone())).await.expect("a deletion");
+    assert!(bench.meta.get(&own).await.expect("a read").is_none());
+    assert!(bench.log.delete_topic_with(&id, write()).await.is_err());
+    assert!(bench.meta.get(&own).await.expect("a read").is_none());
+}
