@@ -19,7 +19,7 @@ use pattern::DatePattern;
 pub use pattern::PatternError;
 pub(crate) use pattern::Unit;
 
-/// Letters of a random string; AWS's have eleven.
+/// Letters of a random string.
 const RANDOM_LENGTH: usize = 11;
 
 /// A prefix that was read and can be evaluated at any time.

@@ -154,6 +154,8 @@ pub struct CreateDeliveryStreamInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kinesis_stream_source_configuration: Option<KinesisStreamSourceConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_destination_configuration: Option<S3DestinationConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub extended_s3_destination_configuration: Option<ExtendedS3DestinationConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<Tag>>,
@@ -480,7 +482,13 @@ pub struct ExtendedS3DestinationConfiguration {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cloud_watch_logging_options: Option<CloudWatchLoggingOptions>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub processing_configuration: Option<ProcessingConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_backup_mode: Option<S3BackupMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub data_format_conversion_configuration: Option<DataFormatConversionConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dynamic_partitioning_configuration: Option<DynamicPartitioningConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_extension: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -898,6 +906,27 @@ pub struct RetryOptions {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct S3DestinationConfiguration {
+    #[serde(rename = "RoleARN")]
+    pub role_arn: String,
+    #[serde(rename = "BucketARN")]
+    pub bucket_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_output_prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffering_hints: Option<BufferingHints>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compression_format: Option<CompressionFormat>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption_configuration: Option<EncryptionConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud_watch_logging_options: Option<CloudWatchLoggingOptions>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct S3DestinationDescription {
     #[serde(rename = "RoleARN")]
     pub role_arn: String,
@@ -1251,8 +1280,14 @@ pub mod op {
                 reason: "only S3 destinations are built",
             },
             RefusedField {
-                path: &["ExtendedS3DestinationConfiguration", "DynamicPartitioningConfiguration"],
-                reason: "dynamic partitioning is not built yet",
+                path: &[
+                    "ExtendedS3DestinationConfiguration",
+                    "DataFormatConversionConfiguration",
+                    "OutputFormatConfiguration",
+                    "Serializer",
+                    "OrcSerDe",
+                ],
+                reason: "ORC output is not built yet",
             },
             RefusedField {
                 path: &[
@@ -1263,15 +1298,7 @@ pub mod op {
                 reason: "there are no encryption keys yet",
             },
             RefusedField {
-                path: &["ExtendedS3DestinationConfiguration", "ProcessingConfiguration"],
-                reason: "record processors are not built yet",
-            },
-            RefusedField {
                 path: &["ExtendedS3DestinationConfiguration", "S3BackupConfiguration"],
-                reason: "source record backup is not built yet",
-            },
-            RefusedField {
-                path: &["ExtendedS3DestinationConfiguration", "S3BackupMode"],
                 reason: "source record backup is not built yet",
             },
             RefusedField {
@@ -1291,8 +1318,8 @@ pub mod op {
                 reason: "only S3 destinations are built",
             },
             RefusedField {
-                path: &["S3DestinationConfiguration"],
-                reason: "use ExtendedS3DestinationConfiguration",
+                path: &["S3DestinationConfiguration", "EncryptionConfiguration", "KMSEncryptionConfig"],
+                reason: "there are no encryption keys yet",
             },
             RefusedField {
                 path: &["SnowflakeDestinationConfiguration"],
@@ -1454,7 +1481,7 @@ pub mod error {
 }
 
 mod schema {
-    use aws::model::{ANY, BOOLEAN, INTEGER, Member, Pattern, STRING, Schema, TIMESTAMP};
+    use aws::model::{ANY, BOOLEAN, DOUBLE, INTEGER, Member, Pattern, STRING, Schema, TIMESTAMP};
 
     static ERROR_OUTPUT_PREFIX_PATTERN: Pattern = Pattern::new(".*", r"[^\n\r\x{85}\x{2028}\x{2029}]*");
     static LOG_GROUP_NAME_PATTERN: Pattern = Pattern::new(r"[\.\-_/#A-Za-z0-9]*", r"[\.\-_/#A-Za-z0-9]*");
@@ -1580,7 +1607,7 @@ mod schema {
             Member::new("DirectPutSourceConfiguration", &DIRECT_PUT_SOURCE_CONFIGURATION),
             Member::new("KinesisStreamSourceConfiguration", &KINESIS_STREAM_SOURCE_CONFIGURATION),
             Member::new("DeliveryStreamEncryptionConfigurationInput", &ANY),
-            Member::new("S3DestinationConfiguration", &ANY),
+            Member::new("S3DestinationConfiguration", &S3_DESTINATION_CONFIGURATION),
             Member::new("ExtendedS3DestinationConfiguration", &EXTENDED_S3_DESTINATION_CONFIGURATION),
             Member::new("RedshiftDestinationConfiguration", &ANY),
             Member::new("ElasticsearchDestinationConfiguration", &ANY),
@@ -1829,11 +1856,11 @@ mod schema {
             Member::new("CompressionFormat", &COMPRESSION_FORMAT),
             Member::new("EncryptionConfiguration", &ENCRYPTION_CONFIGURATION),
             Member::new("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
-            Member::new("ProcessingConfiguration", &ANY),
-            Member::new("S3BackupMode", &ANY),
+            Member::new("ProcessingConfiguration", &PROCESSING_CONFIGURATION),
+            Member::new("S3BackupMode", &S3_BACKUP_MODE),
             Member::new("S3BackupConfiguration", &ANY),
             Member::new("DataFormatConversionConfiguration", &DATA_FORMAT_CONVERSION_CONFIGURATION),
-            Member::new("DynamicPartitioningConfiguration", &ANY),
+            Member::new("DynamicPartitioningConfiguration", &DYNAMIC_PARTITIONING_CONFIGURATION),
             Member::new("FileExtension", &FILE_EXTENSION),
             Member::new("CustomTimeZone", &CUSTOM_TIME_ZONE),
         ],
@@ -1850,7 +1877,7 @@ mod schema {
             Member::required("EncryptionConfiguration", &ENCRYPTION_CONFIGURATION),
             Member::new("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
             Member::new("ProcessingConfiguration", &PROCESSING_CONFIGURATION),
-            Member::new("S3BackupMode", &STRING),
+            Member::new("S3BackupMode", &S3_BACKUP_MODE),
             Member::new("S3BackupDescription", &S3_DESTINATION_DESCRIPTION),
             Member::new("DataFormatConversionConfiguration", &DATA_FORMAT_CONVERSION_CONFIGURATION),
             Member::new("DynamicPartitioningConfiguration", &DYNAMIC_PARTITIONING_CONFIGURATION),
@@ -2004,25 +2031,21 @@ mod schema {
             Member::new("ColumnToJsonKeyMappings", &COLUMN_TO_JSON_KEY_MAPPINGS),
         ],
     );
-    pub(super) static ORC_COMPRESSION: Schema = Schema::enumeration(&["NONE", "ZLIB", "SNAPPY"]);
-    pub(super) static ORC_FORMAT_VERSION: Schema = Schema::enumeration(&["V0_11", "V0_12"]);
-    pub(super) static ORC_ROW_INDEX_STRIDE: Schema = Schema::integer(Some(1000), None);
     pub(super) static ORC_SER_DE: Schema = Schema::structure(
         "OrcSerDe",
         &[
-            Member::new("StripeSizeBytes", &ORC_STRIPE_SIZE_BYTES),
+            Member::new("StripeSizeBytes", &INTEGER),
             Member::new("BlockSizeBytes", &BLOCK_SIZE_BYTES),
-            Member::new("RowIndexStride", &ORC_ROW_INDEX_STRIDE),
+            Member::new("RowIndexStride", &INTEGER),
             Member::new("EnablePadding", &BOOLEAN),
-            Member::new("PaddingTolerance", &PROPORTION),
-            Member::new("Compression", &ORC_COMPRESSION),
+            Member::new("PaddingTolerance", &DOUBLE),
+            Member::new("Compression", &STRING),
             Member::new("BloomFilterColumns", &LIST_OF_NON_EMPTY_STRINGS_WITHOUT_WHITESPACE),
-            Member::new("BloomFilterFalsePositiveProbability", &PROPORTION),
-            Member::new("DictionaryKeyThreshold", &PROPORTION),
-            Member::new("FormatVersion", &ORC_FORMAT_VERSION),
+            Member::new("BloomFilterFalsePositiveProbability", &DOUBLE),
+            Member::new("DictionaryKeyThreshold", &DOUBLE),
+            Member::new("FormatVersion", &STRING),
         ],
     );
-    pub(super) static ORC_STRIPE_SIZE_BYTES: Schema = Schema::integer(Some(8388608), None);
     pub(super) static OUTPUT_FORMAT_CONFIGURATION: Schema =
         Schema::structure("OutputFormatConfiguration", &[Member::new("Serializer", &SERIALIZER)]);
     pub(super) static PARQUET_COMPRESSION: Schema = Schema::enumeration(&["UNCOMPRESSED", "GZIP", "SNAPPY"]);
@@ -2054,15 +2077,40 @@ mod schema {
     );
     pub(super) static PROCESSOR: Schema = Schema::structure(
         "Processor",
-        &[Member::required("Type", &STRING), Member::new("Parameters", &PROCESSOR_PARAMETER_LIST)],
+        &[Member::required("Type", &PROCESSOR_TYPE), Member::new("Parameters", &PROCESSOR_PARAMETER_LIST)],
     );
     pub(super) static PROCESSOR_LIST: Schema = Schema::list(&PROCESSOR);
     pub(super) static PROCESSOR_PARAMETER: Schema = Schema::structure(
         "ProcessorParameter",
-        &[Member::required("ParameterName", &STRING), Member::required("ParameterValue", &STRING)],
+        &[
+            Member::required("ParameterName", &PROCESSOR_PARAMETER_NAME),
+            Member::required("ParameterValue", &PROCESSOR_PARAMETER_VALUE),
+        ],
     );
     pub(super) static PROCESSOR_PARAMETER_LIST: Schema = Schema::list(&PROCESSOR_PARAMETER);
-    pub(super) static PROPORTION: Schema = Schema::double(Some(0.0), Some(1.0));
+    pub(super) static PROCESSOR_PARAMETER_NAME: Schema = Schema::enumeration(&[
+        "LambdaArn",
+        "NumberOfRetries",
+        "MetadataExtractionQuery",
+        "JsonParsingEngine",
+        "RoleArn",
+        "BufferSizeInMBs",
+        "BufferIntervalInSeconds",
+        "SubRecordType",
+        "Delimiter",
+        "CompressionFormat",
+        "DataMessageExtraction",
+    ]);
+    pub(super) static PROCESSOR_PARAMETER_VALUE: Schema =
+        Schema::string().sized(Some(1), Some(5120)).matching(&NON_EMPTY_STRING_PATTERN);
+    pub(super) static PROCESSOR_TYPE: Schema = Schema::enumeration(&[
+        "RecordDeAggregation",
+        "Decompression",
+        "CloudWatchLogProcessing",
+        "Lambda",
+        "MetadataExtraction",
+        "AppendDelimiterToRecord",
+    ]);
     pub(super) static PUT_RECORD_BATCH_INPUT: Schema = Schema::structure(
         "PutRecordBatchInput",
         &[
@@ -2117,10 +2165,25 @@ mod schema {
     );
     pub(super) static REDSHIFT_RETRY_OPTIONS: Schema =
         Schema::structure("RedshiftRetryOptions", &[Member::new("DurationInSeconds", &INTEGER)]);
+    pub(super) static RETRY_DURATION_IN_SECONDS: Schema = Schema::integer(Some(0), Some(7200));
     pub(super) static RETRY_OPTIONS: Schema =
-        Schema::structure("RetryOptions", &[Member::new("DurationInSeconds", &INTEGER)]);
+        Schema::structure("RetryOptions", &[Member::new("DurationInSeconds", &RETRY_DURATION_IN_SECONDS)]);
     pub(super) static ROLE_ARN: Schema =
         Schema::string().sized(Some(1), Some(512)).matching(&ROLE_ARN_PATTERN);
+    pub(super) static S3_BACKUP_MODE: Schema = Schema::enumeration(&["Disabled", "Enabled"]);
+    pub(super) static S3_DESTINATION_CONFIGURATION: Schema = Schema::structure(
+        "S3DestinationConfiguration",
+        &[
+            Member::required("RoleARN", &ROLE_ARN),
+            Member::required("BucketARN", &BUCKET_ARN),
+            Member::new("Prefix", &PREFIX),
+            Member::new("ErrorOutputPrefix", &ERROR_OUTPUT_PREFIX),
+            Member::new("BufferingHints", &BUFFERING_HINTS),
+            Member::new("CompressionFormat", &COMPRESSION_FORMAT),
+            Member::new("EncryptionConfiguration", &ENCRYPTION_CONFIGURATION),
+            Member::new("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
+        ],
+    );
     pub(super) static S3_DESTINATION_DESCRIPTION: Schema = Schema::structure(
         "S3DestinationDescription",
         &[
@@ -2265,4 +2328,29 @@ mod schema {
             Member::required("VpcId", &NON_EMPTY_STRING_WITHOUT_WHITESPACE),
         ],
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws::model::testing::{assert_constraints, assert_round_trip};
+
+    #[test]
+    fn every_constraint_of_every_built_operation_is_checked() {
+        let tried = assert_constraints(&SERVICE);
+        assert_eq!(tried.operations, 9);
+    }
+
+    #[test]
+    fn what_the_model_allows_reaches_the_handler_unchanged() {
+        assert_round_trip::<CreateDeliveryStreamInput>(&op::CREATE_DELIVERY_STREAM);
+        assert_round_trip::<DeleteDeliveryStreamInput>(&op::DELETE_DELIVERY_STREAM);
+        assert_round_trip::<DescribeDeliveryStreamInput>(&op::DESCRIBE_DELIVERY_STREAM);
+        assert_round_trip::<ListDeliveryStreamsInput>(&op::LIST_DELIVERY_STREAMS);
+        assert_round_trip::<ListTagsForDeliveryStreamInput>(&op::LIST_TAGS_FOR_DELIVERY_STREAM);
+        assert_round_trip::<PutRecordInput>(&op::PUT_RECORD);
+        assert_round_trip::<PutRecordBatchInput>(&op::PUT_RECORD_BATCH);
+        assert_round_trip::<TagDeliveryStreamInput>(&op::TAG_DELIVERY_STREAM);
+        assert_round_trip::<UntagDeliveryStreamInput>(&op::UNTAG_DELIVERY_STREAM);
+    }
 }

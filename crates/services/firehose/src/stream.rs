@@ -1,0 +1,117 @@
+//! The record of a delivery stream: what no engine keeps.
+
+use std::collections::BTreeMap;
+
+use aws::{ApiError, Context};
+use flow::FlowId;
+use log::TopicId;
+use meta::{CommitError, Revision, Txn};
+use names::{Arn, Scope};
+use rt::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Firehose;
+use crate::error::{meta_error, not_found};
+use crate::keys;
+use crate::limits::TAGS_MAX;
+use crate::model::{DeliveryStreamType, ExtendedS3DestinationConfiguration, Tag, error};
+
+/// How often a change of tags is tried when others change them at the same time.
+const COMMIT_ATTEMPTS_MAX: usize = 16;
+
+pub(crate) const DESTINATION_ID: &str = "destinationId-000000000001";
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Stream {
+    pub(crate) name: String,
+    pub(crate) version: u64,
+    pub(crate) created: Timestamp,
+    pub(crate) updated: Option<Timestamp>,
+    pub(crate) source: Source,
+    /// As it was given: what the API returns.
+    pub(crate) destination: ExtendedS3DestinationConfiguration,
+    pub(crate) tags: BTreeMap<String, Option<String>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Source {
+    DirectPut { throughput_hint: Option<i32> },
+    Kinesis { stream_arn: String, role_arn: String },
+}
+
+impl Source {
+    pub(crate) fn kind(&self) -> DeliveryStreamType {
+        match self {
+            Source::DirectPut { .. } => DeliveryStreamType::DirectPut,
+            Source::Kinesis { .. } => DeliveryStreamType::KinesisStreamAsSource,
+        }
+    }
+}
+
+/// The delivery behind a delivery stream.
+pub(crate) fn flow_id(scope: &Scope, name: &str) -> FlowId {
+    FlowId::new(scope.clone(), name)
+}
+
+/// Where records of direct puts wait.
+pub(crate) fn topic_id(scope: &Scope, name: &str) -> TopicId {
+    TopicId::new(scope.clone(), "delivery", name)
+}
+
+pub(crate) fn arn(scope: &Scope, name: &str) -> String {
+    Arn::new("firehose", scope, format!("deliverystream/{name}")).to_string()
+}
+
+impl Firehose {
+    /// The record, or the error that says it does not exist.
+    pub(crate) async fn stream(&self, ctx: &Context, name: &str) -> Result<Stream, ApiError> {
+        Ok(self.stream_entry(ctx, name).await?.0)
+    }
+
+    pub(crate) async fn stream_entry(
+        &self,
+        ctx: &Context,
+        name: &str,
+    ) -> Result<(Stream, Revision), ApiError> {
+        let entry = self.meta.get(&keys::stream(&ctx.scope, name)).await.map_err(meta_error)?;
+        let entry = entry.ok_or_else(|| not_found(&ctx.scope, name))?;
+        Ok((entry.json().map_err(meta_error)?, entry.revision))
+    }
+
+    /// Changes the tags, alone or not at all.
+    pub(crate) async fn change_tags(
+        &self,
+        ctx: &Context,
+        name: &str,
+        change: impl Fn(&mut BTreeMap<String, Option<String>>),
+    ) -> Result<(), ApiError> {
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            let (mut stream, revision) = self.stream_entry(ctx, name).await?;
+            change(&mut stream.tags);
+            check_tags(&stream.tags)?;
+            let key = keys::stream(&ctx.scope, name);
+            let txn = Txn::new().require_revision(key.clone(), revision).put_json(key, &stream);
+            match self.meta.commit(txn).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(CommitError::Meta(error)) => return Err(meta_error(error)),
+            }
+        }
+        let message = format!("Firehose {name} is being changed by others. Please try again later.");
+        Err(error::resource_in_use_exception(message))
+    }
+}
+
+pub(crate) fn tags(list: Vec<Tag>) -> Result<BTreeMap<String, Option<String>>, ApiError> {
+    let tags = list.into_iter().map(|tag| (tag.key, tag.value)).collect();
+    check_tags(&tags)?;
+    Ok(tags)
+}
+
+fn check_tags(tags: &BTreeMap<String, Option<String>>) -> Result<(), ApiError> {
+    if tags.len() > TAGS_MAX {
+        let message = format!("A delivery stream can have at most {TAGS_MAX} tags.");
+        return Err(error::limit_exceeded_exception(message));
+    }
+    Ok(())
+}
