@@ -92,3 +92,29 @@ pub fn decode_base64(text: &[u8]) -> Option<Bytes> {
         .or_else(|_| base64_simd::STANDARD_NO_PAD.decode_to_vec(text));
     decoded.ok().map(Bytes::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn base64_is_taken_with_and_without_padding_and_nothing_else() {
+        for (text, bytes) in [("", &b""[..]), ("aGk=", b"hi"), ("aGk", b"hi"), ("aGkh", b"hi!")] {
+            assert_eq!(decode_base64(text.as_bytes()).unwrap(), bytes, "{text}");
+        }
+        for text in ["a", "aGk==", "a Gk=", "aGk=\n", "-_-_", "\u{e9}"] {
+            assert_eq!(decode_base64(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_survive_json(bytes: Vec<u8>) {
+            let blob = Blob::from(bytes);
+            let json = serde_json::to_string(&blob).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Blob>(&json).unwrap(), blob);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::io::Read;
+use std::pin::Pin;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -37,21 +38,23 @@ pub(crate) struct Received {
     pub hash: String,
 }
 
-/// Nobody is believed about a length beyond this before bytes arrive.
-const RESERVE_MAX: usize = 1 << 20;
+/// A body that is too large is read to its end, so that its sender sees the answer, unless it is
+/// more than this many times too large.
+const TOO_LARGE_READ_TIMES_MAX: usize = 4;
 
 /// Receives a body of at most `bytes_max` bytes. It is hashed while the rest is still on its way.
+/// The caller has set aside memory for the length that is announced.
 pub(crate) async fn receive<B>(body: B, bytes_max: usize, hashed: bool) -> Result<Received, ApiError>
 where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut body = std::pin::pin!(body);
     if announced > bytes_max {
-        return Err(too_large(bytes_max));
+        return Err(discard(body, announced, bytes_max).await);
     }
     let mut hasher = hashed.then(Sha256::new);
-    let mut body = std::pin::pin!(body);
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -70,9 +73,7 @@ where
             continue;
         }
         if rest.is_empty() {
-            rest.reserve(
-                announced.clamp(first.len() + data.len(), RESERVE_MAX.max(first.len() + data.len())),
-            );
+            rest.reserve(announced.max(first.len() + data.len()));
             rest.extend_from_slice(&first);
             first = Bytes::new();
         }
@@ -80,6 +81,16 @@ where
     }
     let bytes = if rest.is_empty() { first } else { rest.freeze() };
     Ok(Received { bytes, hash: hasher.map(|hasher| hex::encode(hasher.finalize())).unwrap_or_default() })
+}
+
+async fn discard<B>(mut body: Pin<&mut B>, announced: usize, bytes_max: usize) -> ApiError
+where
+    B: HttpBody<Data = Bytes>,
+{
+    if announced <= bytes_max.saturating_mul(TOO_LARGE_READ_TIMES_MAX) {
+        while let Some(Ok(_)) = body.frame().await {}
+    }
+    too_large(bytes_max)
 }
 
 /// Unpacks a gzip body into at most `bytes_max` bytes.

@@ -321,3 +321,6 @@ fn push_query(out: &mut String, pairs: &[(&str, &str)]) {
 fn no_answer(code: &str, cause: &(impl std::fmt::Display + ?Sized)) -> ClientError {
     ClientError { status: 0, code: code.to_owned(), message: cause.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

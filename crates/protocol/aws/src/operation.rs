@@ -162,13 +162,7 @@ impl Service {
         self.operations[index].model
     }
 
-    pub(crate) fn run(
-        &self,
-        index: usize,
-        context: Context,
-        format: Format,
-        payload: Payload,
-    ) -> Answer {
+    pub(crate) fn run(&self, index: usize, context: Context, format: Format, payload: Payload) -> Answer {
         let entry = &self.operations[index];
         let codec = Codec { format, service: self.model, operation: entry.model };
         (entry.run)(context, codec, payload)

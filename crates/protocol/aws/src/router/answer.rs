@@ -37,7 +37,14 @@ pub(super) async fn handle(router: &Arc<Inner>, request: Request<Incoming>) -> R
     let (parts, body) = request.into_parts();
     let route = route(router, &parts);
     match (&route, &router.fallback) {
-        (Route::Fallback, Some(fallback)) => fallback.call(Request::from_parts(parts, body)).await,
+        (Route::Fallback, Some(fallback)) => {
+            let started = router.rt.instant();
+            let response = fallback.call(Request::from_parts(parts, body)).await;
+            let status = response.status().as_u16();
+            let duration_us = router.rt.instant().saturating_duration_since(started).as_micros() as u64;
+            tracing::debug!(target: "aws::access", service = "fallback", status, duration_us, "request");
+            response
+        }
         _ => respond(router, route, parts, body).await,
     }
 }

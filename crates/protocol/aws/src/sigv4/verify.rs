@@ -97,24 +97,23 @@ fn check_time(authorization: &Authorization<'_>, now: Timestamp) -> Result<(), S
         )));
     }
     let life = authorization.expires.map_or(SKEW_MAX, Duration::from_secs);
-    let (now_text, minutes) = (format_timestamp(now), SKEW_MAX.as_secs() / 60);
     if now.saturating_since(signed) > life {
-        return Err(SignatureError::Clock(match authorization.expires {
-            Some(_) => format!(
-                "Signature expired: {text} is now earlier than {} ({now_text} - {} s.)",
-                format_timestamp(now.minus(life)),
-                life.as_secs()
-            ),
-            None => format!(
-                "Signature expired: {text} is now earlier than {} ({now_text} - {minutes} min.)",
-                format_timestamp(now.minus(life))
-            ),
-        }));
+        let bound = format_timestamp(now.minus(life));
+        let life = match authorization.expires {
+            Some(seconds) => format!("{seconds} s."),
+            None => format!("{} min.", SKEW_MAX.as_secs() / 60),
+        };
+        return Err(SignatureError::Clock(format!(
+            "Signature expired: {text} is now earlier than {bound} ({} - {life})",
+            format_timestamp(now)
+        )));
     }
     if signed.saturating_since(now) > SKEW_MAX {
         return Err(SignatureError::Clock(format!(
-            "Signature not yet current: {text} is still later than {} ({now_text} + {minutes} min.)",
-            format_timestamp(now.plus(SKEW_MAX))
+            "Signature not yet current: {text} is still later than {} ({} + {} min.)",
+            format_timestamp(now.plus(SKEW_MAX)),
+            format_timestamp(now),
+            SKEW_MAX.as_secs() / 60
         )));
     }
     Ok(())

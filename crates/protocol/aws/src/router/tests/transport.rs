@@ -31,7 +31,7 @@ const HEADERS: [(&str, &str); 2] =
     [("x-amz-target", "Toy_20260101.Echo"), ("content-type", "application/x-amz-json-1.1")];
 
 fn gzip(bytes: &[u8]) -> Bytes {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packer.write_all(bytes).unwrap();
     packer.finish().unwrap().into()
 }
@@ -46,7 +46,7 @@ async fn packed_bodies_are_unpacked_after_their_signature_was_checked() {
     };
     let response = send(gzip(b"{\"Name\":\"packed\"}")).await;
     assert_eq!(response.checked().unwrap().body, "{\"Name\":\"packed\"}");
-    let bomb = send(gzip(&vec![b' '; 4 << 20])).await;
+    let bomb = send(gzip(&vec![b' '; 2 << 20])).await;
     assert_eq!(bomb.checked().unwrap_err().status, 413);
     let large = send(gzip(format!("{{\"Name\":\"large\"{}}}", " ".repeat(900_000)).as_bytes())).await;
     assert_eq!(large.status, 200);
