@@ -41,7 +41,7 @@ pub fn of(service: &ServiceModel, operation: &'static OperationModel) -> Vec<Att
 fn give(value: &mut Value, schema: &'static Schema, path: &[&str]) {
     match (schema, path) {
         (Schema::List { member, .. }, _) => {
-            if !value.as_array().is_some_and(|items| !items.is_empty()) {
+            if value.as_array().is_none_or(Vec::is_empty) {
                 *value = json!([example::any(member)]);
             }
             give(&mut value[0], member, path);
