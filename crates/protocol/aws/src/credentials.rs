@@ -2,6 +2,7 @@ mod temporary;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use names::{AccountId, Region};
 use parking_lot::RwLock;
@@ -82,7 +83,7 @@ pub struct Unchecked {
 pub struct MemoryCredentials {
     keys: RwLock<HashMap<String, Credential>>,
     /// And the account of keys whose token is not at hand.
-    temporary: Option<(TemporaryKeys, AccountId)>,
+    temporary: OnceLock<(TemporaryKeys, AccountId)>,
     unchecked: Option<Unchecked>,
 }
 
@@ -94,29 +95,29 @@ impl Default for MemoryCredentials {
 
 impl MemoryCredentials {
     pub fn new() -> MemoryCredentials {
-        MemoryCredentials { keys: RwLock::default(), temporary: None, unchecked: None }
+        MemoryCredentials { keys: RwLock::default(), temporary: OnceLock::new(), unchecked: None }
     }
 
     /// Accepts whatever signature a request has, or none.
     pub fn insecure_any(account: AccountId, region: Region) -> MemoryCredentials {
+        let keys = TemporaryKeys::derived_from("signatures are not checked");
         MemoryCredentials {
             keys: RwLock::default(),
-            temporary: Some((TemporaryKeys::derived_from("signatures are not checked"), account.clone())),
+            temporary: OnceLock::from((keys, account.clone())),
             unchecked: Some(Unchecked { account, region }),
         }
     }
 
     #[must_use]
-    pub fn with(mut self, access_key: impl Into<String>, credential: Credential) -> MemoryCredentials {
-        self.temporary.get_or_insert_with(|| {
-            (TemporaryKeys::derived_from(&credential.secret), credential.account.clone())
-        });
+    pub fn with(self, access_key: impl Into<String>, credential: Credential) -> MemoryCredentials {
         self.insert(access_key, credential);
         self
     }
 
-    /// Adds or replaces a key.
+    /// Adds or replaces a key. The first one is what temporary credentials follow from.
     pub fn insert(&self, access_key: impl Into<String>, credential: Credential) {
+        self.temporary
+            .get_or_init(|| (TemporaryKeys::derived_from(&credential.secret), credential.account.clone()));
         self.keys.write().insert(access_key.into(), credential);
     }
 }
@@ -126,7 +127,7 @@ impl CredentialStore for MemoryCredentials {
         if let Some(found) = self.keys.read().get(access_key) {
             return Some(found.clone());
         }
-        let (temporary, account) = self.temporary.as_ref()?;
+        let (temporary, account) = self.temporary.get()?;
         let (secret, expires) = temporary.secret_of(access_key)?;
         // Whose it is stands in the token: without it, the key is nobody's and good for nothing.
         Some(Credential {
@@ -141,12 +142,12 @@ impl CredentialStore for MemoryCredentials {
     fn lookup_session(&self, access_key: &str, token: &str) -> Option<Credential> {
         match self.keys.read().get(access_key) {
             Some(found) => Some(found.clone()),
-            None => self.temporary.as_ref()?.0.open(access_key, token),
+            None => self.temporary.get()?.0.open(access_key, token),
         }
     }
 
     fn temporary(&self) -> Option<&TemporaryKeys> {
-        self.temporary.as_ref().map(|(temporary, _)| temporary)
+        self.temporary.get().map(|(temporary, _)| temporary)
     }
 
     fn unchecked(&self) -> Option<Unchecked> {
@@ -156,3 +157,40 @@ impl CredentialStore for MemoryCredentials {
 
 /// Equal to no token: headers cannot carry it.
 const UNKNOWN_TOKEN: &str = "\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credential(secret: &str) -> Credential {
+        Credential::root(AccountId::new("000000000000").expect("twelve digits"), secret)
+    }
+
+    #[test]
+    fn temporary_credentials_follow_from_the_first_key_that_was_added() {
+        let (rt, _clock) = rt::Rt::manual(Timestamp::from_millis(1_795_000_000_000), 7);
+        let store = MemoryCredentials::new();
+        assert!(store.temporary().is_none());
+        store.insert("FIRST", credential("one"));
+        store.insert("SECOND", credential("two"));
+        let account = credential("one").account;
+        let issued = store.temporary().unwrap().issue(&account, "arn", rt.now(), &rt);
+        let restarted = MemoryCredentials::new().with("FIRST", credential("one"));
+        let found = restarted.lookup_session(&issued.access_key, &issued.session_token).unwrap();
+        assert_eq!((found.secret, found.arn.as_str()), (issued.secret.clone(), "arn"));
+        let other = MemoryCredentials::new().with("FIRST", credential("changed"));
+        assert!(other.lookup_session(&issued.access_key, &issued.session_token).is_none());
+    }
+
+    #[test]
+    fn a_temporary_key_without_its_token_is_known_but_equals_no_token() {
+        let (rt, _clock) = rt::Rt::manual(Timestamp::from_millis(1_795_000_000_000), 7);
+        let store = MemoryCredentials::new().with("FIRST", credential("one"));
+        let issued = store.temporary().unwrap().issue(&credential("one").account, "arn", rt.now(), &rt);
+        let found = store.lookup(&issued.access_key).unwrap();
+        assert_eq!(found.secret, issued.secret);
+        assert_eq!(found.session_token.as_deref(), Some(UNKNOWN_TOKEN));
+        assert!(http::HeaderValue::from_str(UNKNOWN_TOKEN).is_err());
+        assert!(store.lookup("AKIAIOSFODNN7EXAMPLE").is_none());
+    }
+}
