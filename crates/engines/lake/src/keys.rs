@@ -5,6 +5,9 @@
 //! | `database` / name | [`Database`](crate::Database) as JSON |
 //! | `table` / database / name | [`Table`](crate::Table) as JSON, the current version |
 //! | `version` / database / table / u64::MAX − version | an archived [`Table`](crate::Table), newest first |
+//! | `note` / database / `database` / kind / name | an attachment of a database: any JSON |
+//! | `note` / database / `table` / table / kind / name | an attachment of a table |
+//! | `note` / database / `partition` / table / value₁ … / kind / name | an attachment of a partition |
 //! | `partition` / database / table / value₁ / value₂ … | [`Partition`](crate::Partition) as JSON |
 //!
 //! A partition's values are segments in the order of the partition keys, so that a predicate that
@@ -61,4 +64,23 @@ pub fn partitions(scope: &Scope, database: &str, table: &str) -> Key {
 
 pub fn partition(scope: &Scope, database: &str, table: &str, values: &[String]) -> Key {
     values.iter().fold(partitions(scope, database, table), |key, value| key.with(value))
+}
+
+/// The prefix of everything attached to a database, its tables and their partitions.
+pub fn attachments_in(scope: &Scope, database: &str) -> Key {
+    owned(scope, "note").with(database)
+}
+
+pub fn database_attachments(scope: &Scope, database: &str) -> Key {
+    attachments_in(scope, database).with("database")
+}
+
+pub fn table_attachments(scope: &Scope, database: &str, table: &str) -> Key {
+    attachments_in(scope, database).with("table").with(table)
+}
+
+/// The prefix of what is attached to the partition at `values`; of all of a table's without values.
+pub fn partition_attachments(scope: &Scope, database: &str, table: &str, values: &[String]) -> Key {
+    let all = attachments_in(scope, database).with("partition").with(table);
+    values.iter().fold(all, |key, value| key.with(value))
 }

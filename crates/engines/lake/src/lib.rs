@@ -39,7 +39,7 @@ pub mod types;
 
 mod files;
 
-pub use catalog::{Catalog, CatalogError, Listing, PageRequest};
+pub use catalog::{Catalog, CatalogError, Listing, Owner, PageRequest};
 pub use files::{DataFile, LakeError};
 pub use filter::{FilterError, PartitionFilter};
 pub use model::{Column, Database, Partition, Serde, Storage, Table};

@@ -19,6 +19,15 @@ pub struct AuditContext {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct BackfillError {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<BackfillErrorCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<Vec<PartitionValueList>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct BatchCreatePartitionInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub catalog_id: Option<String>,
@@ -140,6 +149,22 @@ pub struct BatchUpdatePartitionOutput {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct BinaryColumnStatisticsData {
+    pub maximum_length: i64,
+    pub average_length: f64,
+    pub number_of_nulls: i64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct BooleanColumnStatisticsData {
+    pub number_of_trues: i64,
+    pub number_of_falses: i64,
+    pub number_of_nulls: i64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct Column {
     pub name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,15 +177,78 @@ pub struct Column {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct ColumnError {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorDetail>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ColumnStatistics {
+    pub column_name: String,
+    pub column_type: String,
+    pub analyzed_time: aws::AwsTimestamp,
+    pub statistics_data: ColumnStatisticsData,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ColumnStatisticsData {
+    pub type_: ColumnStatisticsType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boolean_column_statistics_data: Option<BooleanColumnStatisticsData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_column_statistics_data: Option<DateColumnStatisticsData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decimal_column_statistics_data: Option<DecimalColumnStatisticsData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub double_column_statistics_data: Option<DoubleColumnStatisticsData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub long_column_statistics_data: Option<LongColumnStatisticsData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub string_column_statistics_data: Option<StringColumnStatisticsData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binary_column_statistics_data: Option<BinaryColumnStatisticsData>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ColumnStatisticsError {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column_statistics: Option<ColumnStatistics>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorDetail>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct CreateDatabaseInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub catalog_id: Option<String>,
     pub database_input: DatabaseInput,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CreateDatabaseOutput {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct CreatePartitionIndexInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog_id: Option<String>,
+    pub database_name: String,
+    pub table_name: String,
+    pub partition_index: PartitionIndex,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CreatePartitionIndexOutput {}
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -248,6 +336,64 @@ pub struct DatabaseInput {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct DateColumnStatisticsData {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_value: Option<aws::AwsTimestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum_value: Option<aws::AwsTimestamp>,
+    pub number_of_nulls: i64,
+    pub number_of_distinct_values: i64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DecimalColumnStatisticsData {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_value: Option<DecimalNumber>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum_value: Option<DecimalNumber>,
+    pub number_of_nulls: i64,
+    pub number_of_distinct_values: i64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DecimalNumber {
+    pub unscaled_value: aws::Blob,
+    pub scale: i32,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DeleteColumnStatisticsForPartitionInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog_id: Option<String>,
+    pub database_name: String,
+    pub table_name: String,
+    pub partition_values: Vec<String>,
+    pub column_name: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeleteColumnStatisticsForPartitionOutput {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DeleteColumnStatisticsForTableInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog_id: Option<String>,
+    pub database_name: String,
+    pub table_name: String,
+    pub column_name: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeleteColumnStatisticsForTableOutput {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct DeleteDatabaseInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub catalog_id: Option<String>,
@@ -257,6 +403,20 @@ pub struct DeleteDatabaseInput {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DeleteDatabaseOutput {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DeletePartitionIndexInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog_id: Option<String>,
+    pub database_name: String,
+    pub table_name: String,
+    pub index_name: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeletePartitionIndexOutput {}
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -301,6 +461,17 @@ pub struct DeleteTableVersionOutput {}
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct DoubleColumnStatisticsData {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_value: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum_value: Option<f64>,
+    pub number_of_nulls: i64,
+    pub number_of_distinct_values: i64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct ErrorDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
@@ -334,6 +505,45 @@ pub struct FederatedTable {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct GetColumnStatisticsForPartitionInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog_id: Option<String>,
+    pub database_name: String,
+    pub table_name: String,
+    pub partition_values: Vec<String>,
+    pub column_names: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct GetColumnStatisticsForPartitionOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column_statistics_list: Option<Vec<ColumnStatistics>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Vec<ColumnError>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct GetColumnStatisticsForTableInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog_id: Option<String>,
+    pub database_name: String,
+    pub table_name: String,
+    pub column_names: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct GetColumnStatisticsForTableOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column_statistics_list: Option<Vec<ColumnStatistics>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Vec<ColumnError>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct GetDatabaseInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub catalog_id: Option<String>,
@@ -357,6 +567,8 @@ pub struct GetDatabasesInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_results: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_share_type: Option<ResourceShareType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes_to_get: Option<Vec<DatabaseAttributes>>,
 }
 
@@ -364,6 +576,26 @@ pub struct GetDatabasesInput {
 #[serde(default, rename_all = "PascalCase")]
 pub struct GetDatabasesOutput {
     pub database_list: Vec<Database>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct GetPartitionIndexesInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog_id: Option<String>,
+    pub database_name: String,
+    pub table_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct GetPartitionIndexesOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partition_index_descriptor_list: Option<Vec<PartitionIndexDescriptor>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
 }
@@ -426,6 +658,8 @@ pub struct GetTableInput {
     pub name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit_context: Option<AuditContext>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub include_status_details: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes_to_get: Option<Vec<TableAttributes>>,
 }
@@ -496,6 +730,10 @@ pub struct GetTablesInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit_context: Option<AuditContext>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_share_type: Option<TableResourceShareType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub include_status_details: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes_to_get: Option<Vec<TableAttributes>>,
 }
 
@@ -504,6 +742,60 @@ pub struct GetTablesInput {
 pub struct GetTablesOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table_list: Option<Vec<Table>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct GetTagsInput {
+    pub resource_arn: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct GetTagsOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct GetUserDefinedFunctionInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog_id: Option<String>,
+    pub database_name: String,
+    pub function_name: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct GetUserDefinedFunctionOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_defined_function: Option<UserDefinedFunction>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct GetUserDefinedFunctionsInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_name: Option<String>,
+    pub pattern: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function_type: Option<FunctionType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i32>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct GetUserDefinedFunctionsOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_defined_functions: Option<Vec<UserDefinedFunction>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
 }
@@ -600,6 +892,24 @@ pub struct IcebergTableMetadata {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct KeySchemaElement {
+    pub name: String,
+    pub type_: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct LongColumnStatisticsData {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_value: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum_value: Option<i64>,
+    pub number_of_nulls: i64,
+    pub number_of_distinct_values: i64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct Order {
     pub column: String,
     pub sort_order: i32,
@@ -642,6 +952,16 @@ pub struct PartitionError {
 pub struct PartitionIndex {
     pub keys: Vec<String>,
     pub index_name: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct PartitionIndexDescriptor {
+    pub index_name: String,
+    pub keys: Vec<KeySchemaElement>,
+    pub index_status: PartitionIndexStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backfill_errors: Option<Vec<BackfillError>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -694,6 +1014,17 @@ pub struct RLSProperties {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct ResourceUri {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_type: Option<ResourceType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<aws::AwsTimestamp>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct SchemaId {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema_arn: Option<String>,
@@ -729,6 +1060,10 @@ pub struct SearchTablesInput {
     pub sort_criteria: Option<Vec<SortCriterion>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_results: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_share_type: Option<ResourceShareType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub include_status_details: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -818,6 +1153,15 @@ pub struct StorageDescriptor {
     pub stored_as_sub_directories: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema_reference: Option<SchemaReference>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct StringColumnStatisticsData {
+    pub maximum_length: i64,
+    pub average_length: f64,
+    pub number_of_nulls: i64,
+    pub number_of_distinct_values: i64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -986,6 +1330,63 @@ pub struct TableVersionError {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct TagResourceInput {
+    pub resource_arn: String,
+    pub tags_to_add: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TagResourceOutput {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct UntagResourceInput {
+    pub resource_arn: String,
+    pub tags_to_remove: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UntagResourceOutput {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct UpdateColumnStatisticsForPartitionInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog_id: Option<String>,
+    pub database_name: String,
+    pub table_name: String,
+    pub partition_values: Vec<String>,
+    pub column_statistics_list: Vec<ColumnStatistics>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct UpdateColumnStatisticsForPartitionOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Vec<ColumnStatisticsError>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct UpdateColumnStatisticsForTableInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog_id: Option<String>,
+    pub database_name: String,
+    pub table_name: String,
+    pub column_statistics_list: Vec<ColumnStatistics>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct UpdateColumnStatisticsForTableOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Vec<ColumnStatisticsError>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct UpdateDatabaseInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub catalog_id: Option<String>,
@@ -1029,6 +1430,33 @@ pub struct UpdateTableInput {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct UpdateTableOutput {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct UserDefinedFunction {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function_type: Option<FunctionType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_type: Option<PrincipalType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create_time: Option<aws::AwsTimestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_uris: Option<Vec<ResourceUri>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact_location: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub governance_mode: Option<GovernanceMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog_id: Option<String>,
+}
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -1094,18 +1522,27 @@ pub struct ViewValidation {
 }
 
 aws::wire_enum! {
+pub enum BackfillErrorCode { EncryptedPartitionError = "ENCRYPTED_PARTITION_ERROR", InternalError = "INTERNAL_ERROR", InvalidPartitionTypeDataError = "INVALID_PARTITION_TYPE_DATA_ERROR", MissingPartitionValueError = "MISSING_PARTITION_VALUE_ERROR", UnsupportedPartitionCharacterError = "UNSUPPORTED_PARTITION_CHARACTER_ERROR" }
+pub enum ColumnStatisticsType { Boolean = "BOOLEAN", Date = "DATE", Decimal = "DECIMAL", Double = "DOUBLE", Long = "LONG", String = "STRING", Binary = "BINARY" }
 pub enum Comparator { Equals = "EQUALS", GreaterThan = "GREATER_THAN", LessThan = "LESS_THAN", GreaterThanEquals = "GREATER_THAN_EQUALS", LessThanEquals = "LESS_THAN_EQUALS" }
 pub enum DatabaseAttributes { Name = "NAME", TargetDatabase = "TARGET_DATABASE" }
+pub enum FunctionType { RegularFunction = "REGULAR_FUNCTION", AggregateFunction = "AGGREGATE_FUNCTION", StoredProcedure = "STORED_PROCEDURE" }
+pub enum GovernanceMode { IamOnly = "IAM_ONLY", LakeFormation = "LAKE_FORMATION" }
 pub enum IcebergNullOrder { NullsFirst = "nulls-first", NullsLast = "nulls-last" }
 pub enum IcebergSortDirection { Asc = "asc", Desc = "desc" }
 pub enum IcebergStructTypeEnum { Struct = "struct" }
 pub enum LastRefreshType { Full = "FULL", Incremental = "INCREMENTAL" }
+pub enum PartitionIndexStatus { Creating = "CREATING", Active = "ACTIVE", Deleting = "DELETING", Failed = "FAILED" }
 pub enum Permission { All = "ALL", Select = "SELECT", Alter = "ALTER", Drop = "DROP", Delete = "DELETE", Insert = "INSERT", CreateDatabase = "CREATE_DATABASE", CreateTable = "CREATE_TABLE", DataLocationAccess = "DATA_LOCATION_ACCESS" }
+pub enum PrincipalType { User = "USER", Role = "ROLE", Group = "GROUP" }
 pub enum ResourceAction { Update = "UPDATE", Create = "CREATE" }
+pub enum ResourceShareType { Foreign = "FOREIGN", All = "ALL", Federated = "FEDERATED" }
 pub enum ResourceState { Queued = "QUEUED", InProgress = "IN_PROGRESS", Success = "SUCCESS", Stopped = "STOPPED", Failed = "FAILED" }
+pub enum ResourceType { Jar = "JAR", File = "FILE", Archive = "ARCHIVE" }
 pub enum Sort { Asc = "ASC", Desc = "DESC" }
 pub enum SubObjectSourceType { HiveParquet = "HIVE_PARQUET", HiveOrc = "HIVE_ORC", HiveCsv = "HIVE_CSV", HiveJson = "HIVE_JSON", PlainParquet = "PLAIN_PARQUET", Iceberg = "ICEBERG" }
 pub enum TableAttributes { Name = "NAME", TableType = "TABLE_TYPE", Default = "DEFAULT", LatestIcebergMetadata = "LATEST_ICEBERG_METADATA" }
+pub enum TableResourceShareType { Federated = "FEDERATED", All = "ALL" }
 pub enum ViewDialect { Redshift = "REDSHIFT", Athena = "ATHENA", Spark = "SPARK" }
 }
 
@@ -1128,20 +1565,34 @@ pub static SERVICE: ServiceModel = ServiceModel {
         &op::BATCH_UPDATE_PARTITION,
         &op::CREATE_DATABASE,
         &op::CREATE_PARTITION,
+        &op::CREATE_PARTITION_INDEX,
         &op::CREATE_TABLE,
+        &op::DELETE_COLUMN_STATISTICS_FOR_PARTITION,
+        &op::DELETE_COLUMN_STATISTICS_FOR_TABLE,
         &op::DELETE_DATABASE,
         &op::DELETE_PARTITION,
+        &op::DELETE_PARTITION_INDEX,
         &op::DELETE_TABLE,
         &op::DELETE_TABLE_VERSION,
+        &op::GET_COLUMN_STATISTICS_FOR_PARTITION,
+        &op::GET_COLUMN_STATISTICS_FOR_TABLE,
         &op::GET_DATABASE,
         &op::GET_DATABASES,
         &op::GET_PARTITION,
+        &op::GET_PARTITION_INDEXES,
         &op::GET_PARTITIONS,
         &op::GET_TABLE,
         &op::GET_TABLE_VERSION,
         &op::GET_TABLE_VERSIONS,
         &op::GET_TABLES,
+        &op::GET_TAGS,
+        &op::GET_USER_DEFINED_FUNCTION,
+        &op::GET_USER_DEFINED_FUNCTIONS,
         &op::SEARCH_TABLES,
+        &op::TAG_RESOURCE,
+        &op::UNTAG_RESOURCE,
+        &op::UPDATE_COLUMN_STATISTICS_FOR_PARTITION,
+        &op::UPDATE_COLUMN_STATISTICS_FOR_TABLE,
         &op::UPDATE_DATABASE,
         &op::UPDATE_PARTITION,
         &op::UPDATE_TABLE,
@@ -1188,7 +1639,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
         RefusedOperation { name: "CreateClassifier", reason: "classifiers are not built" },
         RefusedOperation {
             name: "CreateColumnStatisticsTaskSettings",
-            reason: "column statistics are not built yet",
+            reason: "statistics are computed by the engines that write them here",
         },
         RefusedOperation { name: "CreateConnection", reason: "connections are not built" },
         RefusedOperation { name: "CreateCrawler", reason: "crawlers are not built" },
@@ -1204,10 +1655,6 @@ pub static SERVICE: ServiceModel = ServiceModel {
         RefusedOperation { name: "CreateIntegrationTableProperties", reason: "integrations are not built" },
         RefusedOperation { name: "CreateJob", reason: "jobs are not built yet" },
         RefusedOperation { name: "CreateMLTransform", reason: "machine learning transforms are not built" },
-        RefusedOperation {
-            name: "CreatePartitionIndex",
-            reason: "partitions are always found through their key",
-        },
         RefusedOperation { name: "CreateRegistry", reason: "the schema registry is not built" },
         RefusedOperation { name: "CreateSchema", reason: "the schema registry is not built" },
         RefusedOperation { name: "CreateScript", reason: "jobs are not built yet" },
@@ -1231,16 +1678,8 @@ pub static SERVICE: ServiceModel = ServiceModel {
         },
         RefusedOperation { name: "DeleteClassifier", reason: "classifiers are not built" },
         RefusedOperation {
-            name: "DeleteColumnStatisticsForPartition",
-            reason: "column statistics are not built yet",
-        },
-        RefusedOperation {
-            name: "DeleteColumnStatisticsForTable",
-            reason: "column statistics are not built yet",
-        },
-        RefusedOperation {
             name: "DeleteColumnStatisticsTaskSettings",
-            reason: "column statistics are not built yet",
+            reason: "statistics are computed by the engines that write them here",
         },
         RefusedOperation { name: "DeleteConnection", reason: "connections are not built" },
         RefusedOperation { name: "DeleteConnectionType", reason: "connections are not built" },
@@ -1258,10 +1697,6 @@ pub static SERVICE: ServiceModel = ServiceModel {
         RefusedOperation { name: "DeleteIntegrationTableProperties", reason: "integrations are not built" },
         RefusedOperation { name: "DeleteJob", reason: "jobs are not built yet" },
         RefusedOperation { name: "DeleteMLTransform", reason: "machine learning transforms are not built" },
-        RefusedOperation {
-            name: "DeletePartitionIndex",
-            reason: "partitions are always found through their key",
-        },
         RefusedOperation { name: "DeleteRegistry", reason: "the schema registry is not built" },
         RefusedOperation {
             name: "DeleteResourcePolicy",
@@ -1304,24 +1739,16 @@ pub static SERVICE: ServiceModel = ServiceModel {
         RefusedOperation { name: "GetClassifier", reason: "classifiers are not built" },
         RefusedOperation { name: "GetClassifiers", reason: "classifiers are not built" },
         RefusedOperation {
-            name: "GetColumnStatisticsForPartition",
-            reason: "column statistics are not built yet",
-        },
-        RefusedOperation {
-            name: "GetColumnStatisticsForTable",
-            reason: "column statistics are not built yet",
-        },
-        RefusedOperation {
             name: "GetColumnStatisticsTaskRun",
-            reason: "column statistics are not built yet",
+            reason: "statistics are computed by the engines that write them here",
         },
         RefusedOperation {
             name: "GetColumnStatisticsTaskRuns",
-            reason: "column statistics are not built yet",
+            reason: "statistics are computed by the engines that write them here",
         },
         RefusedOperation {
             name: "GetColumnStatisticsTaskSettings",
-            reason: "column statistics are not built yet",
+            reason: "statistics are computed by the engines that write them here",
         },
         RefusedOperation { name: "GetConnection", reason: "connections are not built" },
         RefusedOperation { name: "GetConnections", reason: "connections are not built" },
@@ -1371,10 +1798,6 @@ pub static SERVICE: ServiceModel = ServiceModel {
             name: "GetMaterializedViewRefreshTaskRun",
             reason: "table maintenance is not built yet",
         },
-        RefusedOperation {
-            name: "GetPartitionIndexes",
-            reason: "partitions are always found through their key",
-        },
         RefusedOperation { name: "GetPlan", reason: "jobs are not built yet" },
         RefusedOperation { name: "GetRegistry", reason: "the schema registry is not built" },
         RefusedOperation {
@@ -1397,7 +1820,6 @@ pub static SERVICE: ServiceModel = ServiceModel {
         RefusedOperation { name: "GetSystemLogsForJobRun", reason: "jobs are not built yet" },
         RefusedOperation { name: "GetSystemLogsForSession", reason: "interactive sessions are not built" },
         RefusedOperation { name: "GetTableOptimizer", reason: "table maintenance is not built yet" },
-        RefusedOperation { name: "GetTags", reason: "tags of catalog resources are not built yet" },
         RefusedOperation { name: "GetTrigger", reason: "triggers are not built" },
         RefusedOperation { name: "GetTriggers", reason: "triggers are not built" },
         RefusedOperation {
@@ -1413,14 +1835,6 @@ pub static SERVICE: ServiceModel = ServiceModel {
             reason: "permissions by column are not built",
         },
         RefusedOperation { name: "GetUsageProfile", reason: "jobs are not built yet" },
-        RefusedOperation {
-            name: "GetUserDefinedFunction",
-            reason: "user-defined functions are not built yet",
-        },
-        RefusedOperation {
-            name: "GetUserDefinedFunctions",
-            reason: "user-defined functions are not built yet",
-        },
         RefusedOperation { name: "GetWorkflow", reason: "workflows are not built" },
         RefusedOperation { name: "GetWorkflowRun", reason: "workflows are not built" },
         RefusedOperation { name: "GetWorkflowRunProperties", reason: "workflows are not built" },
@@ -1433,7 +1847,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
         RefusedOperation { name: "ListBlueprints", reason: "workflows are not built" },
         RefusedOperation {
             name: "ListColumnStatisticsTaskRuns",
-            reason: "column statistics are not built yet",
+            reason: "statistics are computed by the engines that write them here",
         },
         RefusedOperation { name: "ListConnectionTypes", reason: "connections are not built" },
         RefusedOperation { name: "ListCrawlers", reason: "crawlers are not built" },
@@ -1508,11 +1922,11 @@ pub static SERVICE: ServiceModel = ServiceModel {
         RefusedOperation { name: "StartBlueprintRun", reason: "workflows are not built" },
         RefusedOperation {
             name: "StartColumnStatisticsTaskRun",
-            reason: "column statistics are not built yet",
+            reason: "statistics are computed by the engines that write them here",
         },
         RefusedOperation {
             name: "StartColumnStatisticsTaskRunSchedule",
-            reason: "column statistics are not built yet",
+            reason: "statistics are computed by the engines that write them here",
         },
         RefusedOperation { name: "StartCrawler", reason: "crawlers are not built" },
         RefusedOperation { name: "StartCrawlerSchedule", reason: "crawlers are not built" },
@@ -1550,11 +1964,11 @@ pub static SERVICE: ServiceModel = ServiceModel {
         RefusedOperation { name: "StartWorkflowRun", reason: "workflows are not built" },
         RefusedOperation {
             name: "StopColumnStatisticsTaskRun",
-            reason: "column statistics are not built yet",
+            reason: "statistics are computed by the engines that write them here",
         },
         RefusedOperation {
             name: "StopColumnStatisticsTaskRunSchedule",
-            reason: "column statistics are not built yet",
+            reason: "statistics are computed by the engines that write them here",
         },
         RefusedOperation { name: "StopCrawler", reason: "crawlers are not built" },
         RefusedOperation { name: "StopCrawlerSchedule", reason: "crawlers are not built" },
@@ -1566,9 +1980,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
         RefusedOperation { name: "StopSession", reason: "interactive sessions are not built" },
         RefusedOperation { name: "StopTrigger", reason: "triggers are not built" },
         RefusedOperation { name: "StopWorkflowRun", reason: "workflows are not built" },
-        RefusedOperation { name: "TagResource", reason: "tags of catalog resources are not built yet" },
         RefusedOperation { name: "TestConnection", reason: "connections are not built" },
-        RefusedOperation { name: "UntagResource", reason: "not built" },
         RefusedOperation { name: "UpdateAsset", reason: "business catalogs are not built" },
         RefusedOperation { name: "UpdateBlueprint", reason: "workflows are not built" },
         RefusedOperation {
@@ -1577,16 +1989,8 @@ pub static SERVICE: ServiceModel = ServiceModel {
         },
         RefusedOperation { name: "UpdateClassifier", reason: "classifiers are not built" },
         RefusedOperation {
-            name: "UpdateColumnStatisticsForPartition",
-            reason: "column statistics are not built yet",
-        },
-        RefusedOperation {
-            name: "UpdateColumnStatisticsForTable",
-            reason: "column statistics are not built yet",
-        },
-        RefusedOperation {
             name: "UpdateColumnStatisticsTaskSettings",
-            reason: "column statistics are not built yet",
+            reason: "statistics are computed by the engines that write them here",
         },
         RefusedOperation { name: "UpdateConnection", reason: "connections are not built" },
         RefusedOperation { name: "UpdateCrawler", reason: "crawlers are not built" },
@@ -1621,6 +2025,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
             code: "ConcurrentModificationException",
             status: 400,
         },
+        ErrorModel { name: "ConflictException", code: "ConflictException", status: 400 },
         ErrorModel { name: "EntityNotFoundException", code: "EntityNotFoundException", status: 400 },
         ErrorModel {
             name: "FederatedResourceAlreadyExistsException",
@@ -1797,7 +2202,6 @@ pub mod op {
                 path: &["DatabaseInput", "TargetDatabase"],
                 reason: "resource links are not built",
             },
-            RefusedField { path: &["Tags"], reason: "tags of catalog resources are not built yet" },
         ],
     };
     pub static CREATE_PARTITION: OperationModel = OperationModel {
@@ -1821,6 +2225,25 @@ pub mod op {
             path: &["PartitionInput", "StorageDescriptor", "SchemaReference"],
             reason: "the schema registry is not built",
         }],
+    };
+    pub static CREATE_PARTITION_INDEX: OperationModel = OperationModel {
+        name: "CreatePartitionIndex",
+        method: "POST",
+        uri: "/",
+        input: &schema::CREATE_PARTITION_INDEX_REQUEST,
+        output: &schema::CREATE_PARTITION_INDEX_RESPONSE,
+        result_wrapper: "",
+        errors: &[
+            "AlreadyExistsException",
+            "InvalidInputException",
+            "EntityNotFoundException",
+            "ResourceNumberLimitExceededException",
+            "InternalServiceException",
+            "OperationTimeoutException",
+            "GlueEncryptionException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[],
     };
     pub static CREATE_TABLE: OperationModel = OperationModel {
         name: "CreateTable",
@@ -1859,6 +2282,40 @@ pub mod op {
             RefusedField { path: &["TransactionId"], reason: "governed tables are not built" },
         ],
     };
+    pub static DELETE_COLUMN_STATISTICS_FOR_PARTITION: OperationModel = OperationModel {
+        name: "DeleteColumnStatisticsForPartition",
+        method: "POST",
+        uri: "/",
+        input: &schema::DELETE_COLUMN_STATISTICS_FOR_PARTITION_REQUEST,
+        output: &schema::DELETE_COLUMN_STATISTICS_FOR_PARTITION_RESPONSE,
+        result_wrapper: "",
+        errors: &[
+            "EntityNotFoundException",
+            "InvalidInputException",
+            "InternalServiceException",
+            "OperationTimeoutException",
+            "GlueEncryptionException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[],
+    };
+    pub static DELETE_COLUMN_STATISTICS_FOR_TABLE: OperationModel = OperationModel {
+        name: "DeleteColumnStatisticsForTable",
+        method: "POST",
+        uri: "/",
+        input: &schema::DELETE_COLUMN_STATISTICS_FOR_TABLE_REQUEST,
+        output: &schema::DELETE_COLUMN_STATISTICS_FOR_TABLE_RESPONSE,
+        result_wrapper: "",
+        errors: &[
+            "EntityNotFoundException",
+            "InvalidInputException",
+            "InternalServiceException",
+            "OperationTimeoutException",
+            "GlueEncryptionException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[],
+    };
     pub static DELETE_DATABASE: OperationModel = OperationModel {
         name: "DeleteDatabase",
         method: "POST",
@@ -1890,6 +2347,24 @@ pub mod op {
             "InvalidInputException",
             "InternalServiceException",
             "OperationTimeoutException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[],
+    };
+    pub static DELETE_PARTITION_INDEX: OperationModel = OperationModel {
+        name: "DeletePartitionIndex",
+        method: "POST",
+        uri: "/",
+        input: &schema::DELETE_PARTITION_INDEX_REQUEST,
+        output: &schema::DELETE_PARTITION_INDEX_RESPONSE,
+        result_wrapper: "",
+        errors: &[
+            "InternalServiceException",
+            "OperationTimeoutException",
+            "InvalidInputException",
+            "EntityNotFoundException",
+            "ConflictException",
+            "GlueEncryptionException",
         ],
         idempotency_token: None,
         refused_fields: &[],
@@ -1930,6 +2405,40 @@ pub mod op {
         idempotency_token: None,
         refused_fields: &[],
     };
+    pub static GET_COLUMN_STATISTICS_FOR_PARTITION: OperationModel = OperationModel {
+        name: "GetColumnStatisticsForPartition",
+        method: "POST",
+        uri: "/",
+        input: &schema::GET_COLUMN_STATISTICS_FOR_PARTITION_REQUEST,
+        output: &schema::GET_COLUMN_STATISTICS_FOR_PARTITION_RESPONSE,
+        result_wrapper: "",
+        errors: &[
+            "EntityNotFoundException",
+            "InvalidInputException",
+            "InternalServiceException",
+            "OperationTimeoutException",
+            "GlueEncryptionException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[],
+    };
+    pub static GET_COLUMN_STATISTICS_FOR_TABLE: OperationModel = OperationModel {
+        name: "GetColumnStatisticsForTable",
+        method: "POST",
+        uri: "/",
+        input: &schema::GET_COLUMN_STATISTICS_FOR_TABLE_REQUEST,
+        output: &schema::GET_COLUMN_STATISTICS_FOR_TABLE_RESPONSE,
+        result_wrapper: "",
+        errors: &[
+            "EntityNotFoundException",
+            "InvalidInputException",
+            "InternalServiceException",
+            "OperationTimeoutException",
+            "GlueEncryptionException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[],
+    };
     pub static GET_DATABASE: OperationModel = OperationModel {
         name: "GetDatabase",
         method: "POST",
@@ -1966,10 +2475,7 @@ pub mod op {
             "FederationSourceRetryableException",
         ],
         idempotency_token: None,
-        refused_fields: &[RefusedField {
-            path: &["ResourceShareType"],
-            reason: "there are no shares between accounts",
-        }],
+        refused_fields: &[],
     };
     pub static GET_PARTITION: OperationModel = OperationModel {
         name: "GetPartition",
@@ -1986,6 +2492,23 @@ pub mod op {
             "GlueEncryptionException",
             "FederationSourceException",
             "FederationSourceRetryableException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[],
+    };
+    pub static GET_PARTITION_INDEXES: OperationModel = OperationModel {
+        name: "GetPartitionIndexes",
+        method: "POST",
+        uri: "/",
+        input: &schema::GET_PARTITION_INDEXES_REQUEST,
+        output: &schema::GET_PARTITION_INDEXES_RESPONSE,
+        result_wrapper: "",
+        errors: &[
+            "InternalServiceException",
+            "OperationTimeoutException",
+            "InvalidInputException",
+            "EntityNotFoundException",
+            "ConflictException",
         ],
         idempotency_token: None,
         refused_fields: &[],
@@ -2033,10 +2556,6 @@ pub mod op {
         ],
         idempotency_token: None,
         refused_fields: &[
-            RefusedField {
-                path: &["IncludeStatusDetails"],
-                reason: "table status belongs to multi-dialect views",
-            },
             RefusedField { path: &["QueryAsOfTime"], reason: "governed tables are not built" },
             RefusedField { path: &["TransactionId"], reason: "governed tables are not built" },
         ],
@@ -2093,14 +2612,59 @@ pub mod op {
         ],
         idempotency_token: None,
         refused_fields: &[
-            RefusedField {
-                path: &["IncludeStatusDetails"],
-                reason: "table status belongs to multi-dialect views",
-            },
             RefusedField { path: &["QueryAsOfTime"], reason: "governed tables are not built" },
-            RefusedField { path: &["ResourceShareType"], reason: "there are no shares between accounts" },
             RefusedField { path: &["TransactionId"], reason: "governed tables are not built" },
         ],
+    };
+    pub static GET_TAGS: OperationModel = OperationModel {
+        name: "GetTags",
+        method: "POST",
+        uri: "/",
+        input: &schema::GET_TAGS_REQUEST,
+        output: &schema::GET_TAGS_RESPONSE,
+        result_wrapper: "",
+        errors: &[
+            "InvalidInputException",
+            "InternalServiceException",
+            "OperationTimeoutException",
+            "EntityNotFoundException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[],
+    };
+    pub static GET_USER_DEFINED_FUNCTION: OperationModel = OperationModel {
+        name: "GetUserDefinedFunction",
+        method: "POST",
+        uri: "/",
+        input: &schema::GET_USER_DEFINED_FUNCTION_REQUEST,
+        output: &schema::GET_USER_DEFINED_FUNCTION_RESPONSE,
+        result_wrapper: "",
+        errors: &[
+            "EntityNotFoundException",
+            "InvalidInputException",
+            "InternalServiceException",
+            "OperationTimeoutException",
+            "GlueEncryptionException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[],
+    };
+    pub static GET_USER_DEFINED_FUNCTIONS: OperationModel = OperationModel {
+        name: "GetUserDefinedFunctions",
+        method: "POST",
+        uri: "/",
+        input: &schema::GET_USER_DEFINED_FUNCTIONS_REQUEST,
+        output: &schema::GET_USER_DEFINED_FUNCTIONS_RESPONSE,
+        result_wrapper: "",
+        errors: &[
+            "EntityNotFoundException",
+            "InvalidInputException",
+            "OperationTimeoutException",
+            "InternalServiceException",
+            "GlueEncryptionException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[],
     };
     pub static SEARCH_TABLES: OperationModel = OperationModel {
         name: "SearchTables",
@@ -2111,13 +2675,73 @@ pub mod op {
         result_wrapper: "",
         errors: &["InternalServiceException", "InvalidInputException", "OperationTimeoutException"],
         idempotency_token: None,
-        refused_fields: &[
-            RefusedField {
-                path: &["IncludeStatusDetails"],
-                reason: "table status belongs to multi-dialect views",
-            },
-            RefusedField { path: &["ResourceShareType"], reason: "there are no shares between accounts" },
+        refused_fields: &[],
+    };
+    pub static TAG_RESOURCE: OperationModel = OperationModel {
+        name: "TagResource",
+        method: "POST",
+        uri: "/",
+        input: &schema::TAG_RESOURCE_REQUEST,
+        output: &schema::TAG_RESOURCE_RESPONSE,
+        result_wrapper: "",
+        errors: &[
+            "InvalidInputException",
+            "InternalServiceException",
+            "OperationTimeoutException",
+            "EntityNotFoundException",
         ],
+        idempotency_token: None,
+        refused_fields: &[],
+    };
+    pub static UNTAG_RESOURCE: OperationModel = OperationModel {
+        name: "UntagResource",
+        method: "POST",
+        uri: "/",
+        input: &schema::UNTAG_RESOURCE_REQUEST,
+        output: &schema::UNTAG_RESOURCE_RESPONSE,
+        result_wrapper: "",
+        errors: &[
+            "InvalidInputException",
+            "InternalServiceException",
+            "OperationTimeoutException",
+            "EntityNotFoundException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[],
+    };
+    pub static UPDATE_COLUMN_STATISTICS_FOR_PARTITION: OperationModel = OperationModel {
+        name: "UpdateColumnStatisticsForPartition",
+        method: "POST",
+        uri: "/",
+        input: &schema::UPDATE_COLUMN_STATISTICS_FOR_PARTITION_REQUEST,
+        output: &schema::UPDATE_COLUMN_STATISTICS_FOR_PARTITION_RESPONSE,
+        result_wrapper: "",
+        errors: &[
+            "EntityNotFoundException",
+            "InvalidInputException",
+            "InternalServiceException",
+            "OperationTimeoutException",
+            "GlueEncryptionException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[],
+    };
+    pub static UPDATE_COLUMN_STATISTICS_FOR_TABLE: OperationModel = OperationModel {
+        name: "UpdateColumnStatisticsForTable",
+        method: "POST",
+        uri: "/",
+        input: &schema::UPDATE_COLUMN_STATISTICS_FOR_TABLE_REQUEST,
+        output: &schema::UPDATE_COLUMN_STATISTICS_FOR_TABLE_RESPONSE,
+        result_wrapper: "",
+        errors: &[
+            "EntityNotFoundException",
+            "InvalidInputException",
+            "InternalServiceException",
+            "OperationTimeoutException",
+            "GlueEncryptionException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[],
     };
     pub static UPDATE_DATABASE: OperationModel = OperationModel {
         name: "UpdateDatabase",
@@ -2222,6 +2846,10 @@ pub mod error {
         ApiError::new("ConcurrentModificationException", 400, message)
     }
 
+    pub fn conflict_exception(message: impl Into<String>) -> ApiError {
+        ApiError::new("ConflictException", 400, message)
+    }
+
     pub fn entity_not_found_exception(message: impl Into<String>) -> ApiError {
         ApiError::new("EntityNotFoundException", 400, message)
     }
@@ -2272,7 +2900,7 @@ pub mod error {
 }
 
 mod schema {
-    use aws::model::{ANY, ANY_MAP, BOOLEAN, INTEGER, LONG, Member, Pattern, STRING, Schema, TIMESTAMP};
+    use aws::model::{ANY, BOOLEAN, DOUBLE, INTEGER, LONG, Member, Pattern, STRING, Schema, TIMESTAMP};
 
     static DESCRIPTION_STRING_PATTERN: Pattern = Pattern::new(
         r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*",
@@ -2281,6 +2909,10 @@ mod schema {
     static CATALOG_ID_STRING_PATTERN: Pattern = Pattern::new(
         r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*",
         r"[\u0020-\uD7FF\uE000-\uFFFD\x{10000}-\x{10FFFF}\t]*",
+    );
+    static GLUE_RESOURCE_ARN_PATTERN: Pattern = Pattern::new(
+        "arn:aws(-(cn|us-gov|iso(-[bef])?))?:glue:.*",
+        r"arn:aws(-(cn|us-gov|iso(-[bef])?))?:glue:[^\n\r\x{85}\x{2028}\x{2029}]*",
     );
     pub(super) static AUDIT_COLUMN_NAMES_LIST: Schema = Schema::list(&COLUMN_NAME_STRING);
     pub(super) static AUDIT_CONTEXT: Schema = Schema::structure(
@@ -2292,6 +2924,12 @@ mod schema {
         ],
     );
     pub(super) static AUDIT_CONTEXT_STRING: Schema = Schema::string().sized(Some(0), Some(2048));
+    pub(super) static BACKFILL_ERROR: Schema = Schema::structure(
+        "BackfillError",
+        &[Member::new("Code", &STRING), Member::new("Partitions", &BACKFILL_ERRORED_PARTITIONS_LIST)],
+    );
+    pub(super) static BACKFILL_ERRORED_PARTITIONS_LIST: Schema = Schema::list(&PARTITION_VALUE_LIST);
+    pub(super) static BACKFILL_ERRORS: Schema = Schema::list(&BACKFILL_ERROR);
     pub(super) static BATCH_CREATE_PARTITION_REQUEST: Schema = Schema::structure(
         "BatchCreatePartitionRequest",
         &[
@@ -2393,6 +3031,23 @@ mod schema {
         "BatchUpdatePartitionResponse",
         &[Member::new("Errors", &BATCH_UPDATE_PARTITION_FAILURE_LIST)],
     );
+    pub(super) static BINARY_COLUMN_STATISTICS_DATA: Schema = Schema::structure(
+        "BinaryColumnStatisticsData",
+        &[
+            Member::required("MaximumLength", &NON_NEGATIVE_LONG),
+            Member::required("AverageLength", &NON_NEGATIVE_DOUBLE),
+            Member::required("NumberOfNulls", &NON_NEGATIVE_LONG),
+        ],
+    );
+    pub(super) static BLOB: Schema = Schema::blob();
+    pub(super) static BOOLEAN_COLUMN_STATISTICS_DATA: Schema = Schema::structure(
+        "BooleanColumnStatisticsData",
+        &[
+            Member::required("NumberOfTrues", &NON_NEGATIVE_LONG),
+            Member::required("NumberOfFalses", &NON_NEGATIVE_LONG),
+            Member::required("NumberOfNulls", &NON_NEGATIVE_LONG),
+        ],
+    );
     pub(super) static BOUNDED_PARTITION_VALUE_LIST: Schema =
         Schema::list(&VALUE_STRING).sized(Some(0), Some(100));
     pub(super) static CATALOG_GETTER_PAGE_SIZE: Schema = Schema::integer(Some(1), Some(100));
@@ -2407,9 +3062,44 @@ mod schema {
             Member::new("Parameters", &PARAMETERS_MAP),
         ],
     );
+    pub(super) static COLUMN_ERROR: Schema = Schema::structure(
+        "ColumnError",
+        &[Member::new("ColumnName", &NAME_STRING), Member::new("Error", &ERROR_DETAIL)],
+    );
+    pub(super) static COLUMN_ERRORS: Schema = Schema::list(&COLUMN_ERROR);
     pub(super) static COLUMN_LIST: Schema = Schema::list(&COLUMN);
     pub(super) static COLUMN_NAME_STRING: Schema =
         Schema::string().sized(Some(1), Some(1024)).matching(&CATALOG_ID_STRING_PATTERN);
+    pub(super) static COLUMN_STATISTICS: Schema = Schema::structure(
+        "ColumnStatistics",
+        &[
+            Member::required("ColumnName", &NAME_STRING),
+            Member::required("ColumnType", &TYPE_STRING),
+            Member::required("AnalyzedTime", &TIMESTAMP),
+            Member::required("StatisticsData", &COLUMN_STATISTICS_DATA),
+        ],
+    );
+    pub(super) static COLUMN_STATISTICS_DATA: Schema = Schema::structure(
+        "ColumnStatisticsData",
+        &[
+            Member::required("Type", &COLUMN_STATISTICS_TYPE),
+            Member::new("BooleanColumnStatisticsData", &BOOLEAN_COLUMN_STATISTICS_DATA),
+            Member::new("DateColumnStatisticsData", &DATE_COLUMN_STATISTICS_DATA),
+            Member::new("DecimalColumnStatisticsData", &DECIMAL_COLUMN_STATISTICS_DATA),
+            Member::new("DoubleColumnStatisticsData", &DOUBLE_COLUMN_STATISTICS_DATA),
+            Member::new("LongColumnStatisticsData", &LONG_COLUMN_STATISTICS_DATA),
+            Member::new("StringColumnStatisticsData", &STRING_COLUMN_STATISTICS_DATA),
+            Member::new("BinaryColumnStatisticsData", &BINARY_COLUMN_STATISTICS_DATA),
+        ],
+    );
+    pub(super) static COLUMN_STATISTICS_ERROR: Schema = Schema::structure(
+        "ColumnStatisticsError",
+        &[Member::new("ColumnStatistics", &COLUMN_STATISTICS), Member::new("Error", &ERROR_DETAIL)],
+    );
+    pub(super) static COLUMN_STATISTICS_ERRORS: Schema = Schema::list(&COLUMN_STATISTICS_ERROR);
+    pub(super) static COLUMN_STATISTICS_LIST: Schema = Schema::list(&COLUMN_STATISTICS);
+    pub(super) static COLUMN_STATISTICS_TYPE: Schema =
+        Schema::enumeration(&["BOOLEAN", "DATE", "DECIMAL", "DOUBLE", "LONG", "STRING", "BINARY"]);
     pub(super) static COLUMN_TYPE_STRING: Schema =
         Schema::string().sized(Some(0), Some(131072)).matching(&CATALOG_ID_STRING_PATTERN);
     pub(super) static COLUMN_VALUE_STRING_LIST: Schema = Schema::list(&STRING);
@@ -2427,10 +3117,21 @@ mod schema {
         &[
             Member::new("CatalogId", &CATALOG_ID_STRING),
             Member::required("DatabaseInput", &DATABASE_INPUT),
-            Member::new("Tags", &ANY_MAP),
+            Member::new("Tags", &TAGS_MAP),
         ],
     );
     pub(super) static CREATE_DATABASE_RESPONSE: Schema = Schema::structure("CreateDatabaseResponse", &[]);
+    pub(super) static CREATE_PARTITION_INDEX_REQUEST: Schema = Schema::structure(
+        "CreatePartitionIndexRequest",
+        &[
+            Member::new("CatalogId", &CATALOG_ID_STRING),
+            Member::required("DatabaseName", &NAME_STRING),
+            Member::required("TableName", &NAME_STRING),
+            Member::required("PartitionIndex", &PARTITION_INDEX),
+        ],
+    );
+    pub(super) static CREATE_PARTITION_INDEX_RESPONSE: Schema =
+        Schema::structure("CreatePartitionIndexResponse", &[]);
     pub(super) static CREATE_PARTITION_REQUEST: Schema = Schema::structure(
         "CreatePartitionRequest",
         &[
@@ -2496,11 +3197,67 @@ mod schema {
         ],
     );
     pub(super) static DATABASE_LIST: Schema = Schema::list(&DATABASE);
+    pub(super) static DATE_COLUMN_STATISTICS_DATA: Schema = Schema::structure(
+        "DateColumnStatisticsData",
+        &[
+            Member::new("MinimumValue", &TIMESTAMP),
+            Member::new("MaximumValue", &TIMESTAMP),
+            Member::required("NumberOfNulls", &NON_NEGATIVE_LONG),
+            Member::required("NumberOfDistinctValues", &NON_NEGATIVE_LONG),
+        ],
+    );
+    pub(super) static DECIMAL_COLUMN_STATISTICS_DATA: Schema = Schema::structure(
+        "DecimalColumnStatisticsData",
+        &[
+            Member::new("MinimumValue", &DECIMAL_NUMBER),
+            Member::new("MaximumValue", &DECIMAL_NUMBER),
+            Member::required("NumberOfNulls", &NON_NEGATIVE_LONG),
+            Member::required("NumberOfDistinctValues", &NON_NEGATIVE_LONG),
+        ],
+    );
+    pub(super) static DECIMAL_NUMBER: Schema = Schema::structure(
+        "DecimalNumber",
+        &[Member::required("UnscaledValue", &BLOB), Member::required("Scale", &INTEGER)],
+    );
+    pub(super) static DELETE_COLUMN_STATISTICS_FOR_PARTITION_REQUEST: Schema = Schema::structure(
+        "DeleteColumnStatisticsForPartitionRequest",
+        &[
+            Member::new("CatalogId", &CATALOG_ID_STRING),
+            Member::required("DatabaseName", &NAME_STRING),
+            Member::required("TableName", &NAME_STRING),
+            Member::required("PartitionValues", &VALUE_STRING_LIST),
+            Member::required("ColumnName", &NAME_STRING),
+        ],
+    );
+    pub(super) static DELETE_COLUMN_STATISTICS_FOR_PARTITION_RESPONSE: Schema =
+        Schema::structure("DeleteColumnStatisticsForPartitionResponse", &[]);
+    pub(super) static DELETE_COLUMN_STATISTICS_FOR_TABLE_REQUEST: Schema = Schema::structure(
+        "DeleteColumnStatisticsForTableRequest",
+        &[
+            Member::new("CatalogId", &CATALOG_ID_STRING),
+            Member::required("DatabaseName", &NAME_STRING),
+            Member::required("TableName", &NAME_STRING),
+            Member::required("ColumnName", &NAME_STRING),
+        ],
+    );
+    pub(super) static DELETE_COLUMN_STATISTICS_FOR_TABLE_RESPONSE: Schema =
+        Schema::structure("DeleteColumnStatisticsForTableResponse", &[]);
     pub(super) static DELETE_DATABASE_REQUEST: Schema = Schema::structure(
         "DeleteDatabaseRequest",
         &[Member::new("CatalogId", &CATALOG_ID_STRING), Member::required("Name", &NAME_STRING)],
     );
     pub(super) static DELETE_DATABASE_RESPONSE: Schema = Schema::structure("DeleteDatabaseResponse", &[]);
+    pub(super) static DELETE_PARTITION_INDEX_REQUEST: Schema = Schema::structure(
+        "DeletePartitionIndexRequest",
+        &[
+            Member::new("CatalogId", &CATALOG_ID_STRING),
+            Member::required("DatabaseName", &NAME_STRING),
+            Member::required("TableName", &NAME_STRING),
+            Member::required("IndexName", &NAME_STRING),
+        ],
+    );
+    pub(super) static DELETE_PARTITION_INDEX_RESPONSE: Schema =
+        Schema::structure("DeletePartitionIndexResponse", &[]);
     pub(super) static DELETE_PARTITION_REQUEST: Schema = Schema::structure(
         "DeletePartitionRequest",
         &[
@@ -2534,6 +3291,15 @@ mod schema {
         Schema::structure("DeleteTableVersionResponse", &[]);
     pub(super) static DESCRIPTION_STRING: Schema =
         Schema::string().sized(Some(0), Some(2048)).matching(&DESCRIPTION_STRING_PATTERN);
+    pub(super) static DOUBLE_COLUMN_STATISTICS_DATA: Schema = Schema::structure(
+        "DoubleColumnStatisticsData",
+        &[
+            Member::new("MinimumValue", &DOUBLE),
+            Member::new("MaximumValue", &DOUBLE),
+            Member::required("NumberOfNulls", &NON_NEGATIVE_LONG),
+            Member::required("NumberOfDistinctValues", &NON_NEGATIVE_LONG),
+        ],
+    );
     pub(super) static ERROR_DETAIL: Schema = Schema::structure(
         "ErrorDetail",
         &[Member::new("ErrorCode", &NAME_STRING), Member::new("ErrorMessage", &DESCRIPTION_STRING)],
@@ -2559,6 +3325,42 @@ mod schema {
         Schema::string().sized(Some(0), Some(2048)).matching(&CATALOG_ID_STRING_PATTERN);
     pub(super) static FORMAT_STRING: Schema =
         Schema::string().sized(None, Some(128)).matching(&CATALOG_ID_STRING_PATTERN);
+    pub(super) static FUNCTION_TYPE: Schema =
+        Schema::enumeration(&["REGULAR_FUNCTION", "AGGREGATE_FUNCTION", "STORED_PROCEDURE"]);
+    pub(super) static GET_COLUMN_NAMES_LIST: Schema = Schema::list(&NAME_STRING).sized(Some(0), Some(100));
+    pub(super) static GET_COLUMN_STATISTICS_FOR_PARTITION_REQUEST: Schema = Schema::structure(
+        "GetColumnStatisticsForPartitionRequest",
+        &[
+            Member::new("CatalogId", &CATALOG_ID_STRING),
+            Member::required("DatabaseName", &NAME_STRING),
+            Member::required("TableName", &NAME_STRING),
+            Member::required("PartitionValues", &VALUE_STRING_LIST),
+            Member::required("ColumnNames", &GET_COLUMN_NAMES_LIST),
+        ],
+    );
+    pub(super) static GET_COLUMN_STATISTICS_FOR_PARTITION_RESPONSE: Schema = Schema::structure(
+        "GetColumnStatisticsForPartitionResponse",
+        &[
+            Member::new("ColumnStatisticsList", &COLUMN_STATISTICS_LIST),
+            Member::new("Errors", &COLUMN_ERRORS),
+        ],
+    );
+    pub(super) static GET_COLUMN_STATISTICS_FOR_TABLE_REQUEST: Schema = Schema::structure(
+        "GetColumnStatisticsForTableRequest",
+        &[
+            Member::new("CatalogId", &CATALOG_ID_STRING),
+            Member::required("DatabaseName", &NAME_STRING),
+            Member::required("TableName", &NAME_STRING),
+            Member::required("ColumnNames", &GET_COLUMN_NAMES_LIST),
+        ],
+    );
+    pub(super) static GET_COLUMN_STATISTICS_FOR_TABLE_RESPONSE: Schema = Schema::structure(
+        "GetColumnStatisticsForTableResponse",
+        &[
+            Member::new("ColumnStatisticsList", &COLUMN_STATISTICS_LIST),
+            Member::new("Errors", &COLUMN_ERRORS),
+        ],
+    );
     pub(super) static GET_DATABASE_REQUEST: Schema = Schema::structure(
         "GetDatabaseRequest",
         &[Member::new("CatalogId", &CATALOG_ID_STRING), Member::required("Name", &NAME_STRING)],
@@ -2571,13 +3373,29 @@ mod schema {
             Member::new("CatalogId", &CATALOG_ID_STRING),
             Member::new("NextToken", &STRING),
             Member::new("MaxResults", &CATALOG_GETTER_PAGE_SIZE),
-            Member::new("ResourceShareType", &ANY),
+            Member::new("ResourceShareType", &RESOURCE_SHARE_TYPE),
             Member::new("AttributesToGet", &DATABASE_ATTRIBUTES_LIST),
         ],
     );
     pub(super) static GET_DATABASES_RESPONSE: Schema = Schema::structure(
         "GetDatabasesResponse",
         &[Member::required("DatabaseList", &DATABASE_LIST), Member::new("NextToken", &STRING)],
+    );
+    pub(super) static GET_PARTITION_INDEXES_REQUEST: Schema = Schema::structure(
+        "GetPartitionIndexesRequest",
+        &[
+            Member::new("CatalogId", &CATALOG_ID_STRING),
+            Member::required("DatabaseName", &NAME_STRING),
+            Member::required("TableName", &NAME_STRING),
+            Member::new("NextToken", &STRING),
+        ],
+    );
+    pub(super) static GET_PARTITION_INDEXES_RESPONSE: Schema = Schema::structure(
+        "GetPartitionIndexesResponse",
+        &[
+            Member::new("PartitionIndexDescriptorList", &PARTITION_INDEX_DESCRIPTOR_LIST),
+            Member::new("NextToken", &STRING),
+        ],
     );
     pub(super) static GET_PARTITION_REQUEST: Schema = Schema::structure(
         "GetPartitionRequest",
@@ -2620,7 +3438,7 @@ mod schema {
             Member::new("TransactionId", &ANY),
             Member::new("QueryAsOfTime", &ANY),
             Member::new("AuditContext", &AUDIT_CONTEXT),
-            Member::new("IncludeStatusDetails", &ANY),
+            Member::new("IncludeStatusDetails", &BOOLEAN),
             Member::new("AttributesToGet", &TABLE_ATTRIBUTES_LIST),
         ],
     );
@@ -2665,8 +3483,8 @@ mod schema {
             Member::new("TransactionId", &ANY),
             Member::new("QueryAsOfTime", &ANY),
             Member::new("AuditContext", &AUDIT_CONTEXT),
-            Member::new("ResourceShareType", &ANY),
-            Member::new("IncludeStatusDetails", &ANY),
+            Member::new("ResourceShareType", &TABLE_RESOURCE_SHARE_TYPE),
+            Member::new("IncludeStatusDetails", &BOOLEAN),
             Member::new("AttributesToGet", &TABLE_ATTRIBUTES_LIST),
         ],
     );
@@ -2674,6 +3492,42 @@ mod schema {
         "GetTablesResponse",
         &[Member::new("TableList", &TABLE_LIST), Member::new("NextToken", &STRING)],
     );
+    pub(super) static GET_TAGS_REQUEST: Schema =
+        Schema::structure("GetTagsRequest", &[Member::required("ResourceArn", &GLUE_RESOURCE_ARN)]);
+    pub(super) static GET_TAGS_RESPONSE: Schema =
+        Schema::structure("GetTagsResponse", &[Member::new("Tags", &TAGS_MAP)]);
+    pub(super) static GET_USER_DEFINED_FUNCTION_REQUEST: Schema = Schema::structure(
+        "GetUserDefinedFunctionRequest",
+        &[
+            Member::new("CatalogId", &CATALOG_ID_STRING),
+            Member::required("DatabaseName", &NAME_STRING),
+            Member::required("FunctionName", &NAME_STRING),
+        ],
+    );
+    pub(super) static GET_USER_DEFINED_FUNCTION_RESPONSE: Schema = Schema::structure(
+        "GetUserDefinedFunctionResponse",
+        &[Member::new("UserDefinedFunction", &USER_DEFINED_FUNCTION)],
+    );
+    pub(super) static GET_USER_DEFINED_FUNCTIONS_REQUEST: Schema = Schema::structure(
+        "GetUserDefinedFunctionsRequest",
+        &[
+            Member::new("CatalogId", &CATALOG_ID_STRING),
+            Member::new("DatabaseName", &NAME_STRING),
+            Member::required("Pattern", &NAME_STRING),
+            Member::new("FunctionType", &FUNCTION_TYPE),
+            Member::new("NextToken", &STRING),
+            Member::new("MaxResults", &CATALOG_GETTER_PAGE_SIZE),
+        ],
+    );
+    pub(super) static GET_USER_DEFINED_FUNCTIONS_RESPONSE: Schema = Schema::structure(
+        "GetUserDefinedFunctionsResponse",
+        &[
+            Member::new("UserDefinedFunctions", &USER_DEFINED_FUNCTION_LIST),
+            Member::new("NextToken", &STRING),
+        ],
+    );
+    pub(super) static GLUE_RESOURCE_ARN: Schema =
+        Schema::string().sized(Some(1), Some(10240)).matching(&GLUE_RESOURCE_ARN_PATTERN);
     pub(super) static ICEBERG_PARTITION_FIELD: Schema = Schema::structure(
         "IcebergPartitionField",
         &[
@@ -2747,16 +3601,32 @@ mod schema {
     pub(super) static INTEGER_FLAG: Schema = Schema::integer(Some(0), Some(1));
     pub(super) static INTEGER_LIST: Schema = Schema::list(&INTEGER);
     pub(super) static KEY_LIST: Schema = Schema::list(&NAME_STRING).sized(Some(1), None);
+    pub(super) static KEY_SCHEMA_ELEMENT: Schema = Schema::structure(
+        "KeySchemaElement",
+        &[Member::required("Name", &NAME_STRING), Member::required("Type", &COLUMN_TYPE_STRING)],
+    );
+    pub(super) static KEY_SCHEMA_ELEMENT_LIST: Schema = Schema::list(&KEY_SCHEMA_ELEMENT);
     pub(super) static KEY_STRING: Schema =
         Schema::string().sized(Some(1), Some(255)).matching(&CATALOG_ID_STRING_PATTERN);
     pub(super) static LOCATION_MAP: Schema = Schema::map(&STRING, &STRING);
     pub(super) static LOCATION_STRING: Schema =
         Schema::string().sized(None, Some(2056)).matching(&DESCRIPTION_STRING_PATTERN);
     pub(super) static LOCATION_STRING_LIST: Schema = Schema::list(&LOCATION_STRING);
+    pub(super) static LONG_COLUMN_STATISTICS_DATA: Schema = Schema::structure(
+        "LongColumnStatisticsData",
+        &[
+            Member::new("MinimumValue", &LONG),
+            Member::new("MaximumValue", &LONG),
+            Member::required("NumberOfNulls", &NON_NEGATIVE_LONG),
+            Member::required("NumberOfDistinctValues", &NON_NEGATIVE_LONG),
+        ],
+    );
     pub(super) static NAME_STRING: Schema =
         Schema::string().sized(Some(1), Some(255)).matching(&CATALOG_ID_STRING_PATTERN);
     pub(super) static NAME_STRING_LIST: Schema = Schema::list(&NAME_STRING);
+    pub(super) static NON_NEGATIVE_DOUBLE: Schema = Schema::double(Some(0.0), None);
     pub(super) static NON_NEGATIVE_INTEGER: Schema = Schema::integer(Some(0), None);
+    pub(super) static NON_NEGATIVE_LONG: Schema = Schema::long(Some(0), None);
     pub(super) static ORDER: Schema = Schema::structure(
         "Order",
         &[Member::required("Column", &NAME_STRING), Member::required("SortOrder", &INTEGER_FLAG)],
@@ -2788,6 +3658,16 @@ mod schema {
         "PartitionIndex",
         &[Member::required("Keys", &KEY_LIST), Member::required("IndexName", &NAME_STRING)],
     );
+    pub(super) static PARTITION_INDEX_DESCRIPTOR: Schema = Schema::structure(
+        "PartitionIndexDescriptor",
+        &[
+            Member::required("IndexName", &NAME_STRING),
+            Member::required("Keys", &KEY_SCHEMA_ELEMENT_LIST),
+            Member::required("IndexStatus", &STRING),
+            Member::new("BackfillErrors", &BACKFILL_ERRORS),
+        ],
+    );
+    pub(super) static PARTITION_INDEX_DESCRIPTOR_LIST: Schema = Schema::list(&PARTITION_INDEX_DESCRIPTOR);
     pub(super) static PARTITION_INDEX_LIST: Schema = Schema::list(&PARTITION_INDEX);
     pub(super) static PARTITION_INPUT: Schema = Schema::structure(
         "PartitionInput",
@@ -2832,10 +3712,20 @@ mod schema {
     );
     pub(super) static RLS_PROPERTIES: Schema =
         Schema::structure("RLSProperties", &[Member::new("DefaultRLSPolicy", &NAME_STRING)]);
+    pub(super) static RESOURCE_SHARE_TYPE: Schema = Schema::enumeration(&["FOREIGN", "ALL", "FEDERATED"]);
+    pub(super) static RESOURCE_URI: Schema = Schema::structure(
+        "ResourceUri",
+        &[
+            Member::new("ResourceType", &STRING),
+            Member::new("Uri", &URI),
+            Member::new("LastModified", &TIMESTAMP),
+        ],
+    );
+    pub(super) static RESOURCE_URI_LIST: Schema = Schema::list(&RESOURCE_URI);
     pub(super) static SCHEMA_ID: Schema = Schema::structure(
         "SchemaId",
         &[
-            Member::new("SchemaArn", &STRING),
+            Member::new("SchemaArn", &GLUE_RESOURCE_ARN),
             Member::new("SchemaName", &STRING),
             Member::new("RegistryName", &STRING),
         ],
@@ -2858,8 +3748,8 @@ mod schema {
             Member::new("SearchText", &VALUE_STRING),
             Member::new("SortCriteria", &SORT_CRITERIA),
             Member::new("MaxResults", &PAGE_SIZE),
-            Member::new("ResourceShareType", &ANY),
-            Member::new("IncludeStatusDetails", &ANY),
+            Member::new("ResourceShareType", &RESOURCE_SHARE_TYPE),
+            Member::new("IncludeStatusDetails", &BOOLEAN),
         ],
     );
     pub(super) static SEARCH_TABLES_RESPONSE: Schema = Schema::structure(
@@ -2917,6 +3807,15 @@ mod schema {
             Member::new("SkewedInfo", &SKEWED_INFO),
             Member::new("StoredAsSubDirectories", &BOOLEAN),
             Member::new("SchemaReference", &SCHEMA_REFERENCE),
+        ],
+    );
+    pub(super) static STRING_COLUMN_STATISTICS_DATA: Schema = Schema::structure(
+        "StringColumnStatisticsData",
+        &[
+            Member::required("MaximumLength", &NON_NEGATIVE_LONG),
+            Member::required("AverageLength", &NON_NEGATIVE_DOUBLE),
+            Member::required("NumberOfNulls", &NON_NEGATIVE_LONG),
+            Member::required("NumberOfDistinctValues", &NON_NEGATIVE_LONG),
         ],
     );
     pub(super) static STRING_TO_STRING_MAP: Schema = Schema::map(&STRING, &STRING);
@@ -3001,6 +3900,7 @@ mod schema {
         ],
     );
     pub(super) static TABLE_LIST: Schema = Schema::list(&TABLE);
+    pub(super) static TABLE_RESOURCE_SHARE_TYPE: Schema = Schema::enumeration(&["FEDERATED", "ALL"]);
     pub(super) static TABLE_STATUS: Schema = Schema::structure(
         "TableStatus",
         &[
@@ -3028,9 +3928,57 @@ mod schema {
         ],
     );
     pub(super) static TABLE_VERSION_ERRORS: Schema = Schema::list(&TABLE_VERSION_ERROR);
+    pub(super) static TAG_KEY: Schema = Schema::string().sized(Some(1), Some(128));
+    pub(super) static TAG_KEYS_LIST: Schema = Schema::list(&TAG_KEY).sized(Some(0), Some(50));
+    pub(super) static TAG_RESOURCE_REQUEST: Schema = Schema::structure(
+        "TagResourceRequest",
+        &[Member::required("ResourceArn", &GLUE_RESOURCE_ARN), Member::required("TagsToAdd", &TAGS_MAP)],
+    );
+    pub(super) static TAG_RESOURCE_RESPONSE: Schema = Schema::structure("TagResourceResponse", &[]);
+    pub(super) static TAG_VALUE: Schema = Schema::string().sized(Some(0), Some(256));
+    pub(super) static TAGS_MAP: Schema = Schema::map(&TAG_KEY, &TAG_VALUE).sized(Some(0), Some(50));
     pub(super) static TOTAL_SEGMENTS_INTEGER: Schema = Schema::integer(Some(1), Some(10));
+    pub(super) static TYPE_STRING: Schema =
+        Schema::string().sized(Some(0), Some(20000)).matching(&CATALOG_ID_STRING_PATTERN);
     pub(super) static URI: Schema =
         Schema::string().sized(Some(1), Some(1024)).matching(&DESCRIPTION_STRING_PATTERN);
+    pub(super) static UNTAG_RESOURCE_REQUEST: Schema = Schema::structure(
+        "UntagResourceRequest",
+        &[
+            Member::required("ResourceArn", &GLUE_RESOURCE_ARN),
+            Member::required("TagsToRemove", &TAG_KEYS_LIST),
+        ],
+    );
+    pub(super) static UNTAG_RESOURCE_RESPONSE: Schema = Schema::structure("UntagResourceResponse", &[]);
+    pub(super) static UPDATE_COLUMN_STATISTICS_FOR_PARTITION_REQUEST: Schema = Schema::structure(
+        "UpdateColumnStatisticsForPartitionRequest",
+        &[
+            Member::new("CatalogId", &CATALOG_ID_STRING),
+            Member::required("DatabaseName", &NAME_STRING),
+            Member::required("TableName", &NAME_STRING),
+            Member::required("PartitionValues", &VALUE_STRING_LIST),
+            Member::required("ColumnStatisticsList", &UPDATE_COLUMN_STATISTICS_LIST),
+        ],
+    );
+    pub(super) static UPDATE_COLUMN_STATISTICS_FOR_PARTITION_RESPONSE: Schema = Schema::structure(
+        "UpdateColumnStatisticsForPartitionResponse",
+        &[Member::new("Errors", &COLUMN_STATISTICS_ERRORS)],
+    );
+    pub(super) static UPDATE_COLUMN_STATISTICS_FOR_TABLE_REQUEST: Schema = Schema::structure(
+        "UpdateColumnStatisticsForTableRequest",
+        &[
+            Member::new("CatalogId", &CATALOG_ID_STRING),
+            Member::required("DatabaseName", &NAME_STRING),
+            Member::required("TableName", &NAME_STRING),
+            Member::required("ColumnStatisticsList", &UPDATE_COLUMN_STATISTICS_LIST),
+        ],
+    );
+    pub(super) static UPDATE_COLUMN_STATISTICS_FOR_TABLE_RESPONSE: Schema = Schema::structure(
+        "UpdateColumnStatisticsForTableResponse",
+        &[Member::new("Errors", &COLUMN_STATISTICS_ERRORS)],
+    );
+    pub(super) static UPDATE_COLUMN_STATISTICS_LIST: Schema =
+        Schema::list(&COLUMN_STATISTICS).sized(Some(0), Some(25));
     pub(super) static UPDATE_DATABASE_REQUEST: Schema = Schema::structure(
         "UpdateDatabaseRequest",
         &[
@@ -3067,6 +4015,23 @@ mod schema {
         ],
     );
     pub(super) static UPDATE_TABLE_RESPONSE: Schema = Schema::structure("UpdateTableResponse", &[]);
+    pub(super) static USER_DEFINED_FUNCTION: Schema = Schema::structure(
+        "UserDefinedFunction",
+        &[
+            Member::new("FunctionName", &NAME_STRING),
+            Member::new("DatabaseName", &NAME_STRING),
+            Member::new("ClassName", &NAME_STRING),
+            Member::new("OwnerName", &NAME_STRING),
+            Member::new("FunctionType", &FUNCTION_TYPE),
+            Member::new("OwnerType", &STRING),
+            Member::new("CreateTime", &TIMESTAMP),
+            Member::new("ResourceUris", &RESOURCE_URI_LIST),
+            Member::new("ArtifactLocation", &URI),
+            Member::new("GovernanceMode", &STRING),
+            Member::new("CatalogId", &CATALOG_ID_STRING),
+        ],
+    );
+    pub(super) static USER_DEFINED_FUNCTION_LIST: Schema = Schema::list(&USER_DEFINED_FUNCTION);
     pub(super) static VALUE_STRING: Schema = Schema::string().sized(Some(1), Some(1024));
     pub(super) static VALUE_STRING_LIST: Schema = Schema::list(&VALUE_STRING);
     pub(super) static VERSION_STRING: Schema =
@@ -3115,4 +4080,63 @@ mod schema {
         ],
     );
     pub(super) static VIEW_VALIDATION_LIST: Schema = Schema::list(&VIEW_VALIDATION);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws::model::testing::{assert_constraints, assert_round_trip};
+
+    #[test]
+    fn every_constraint_of_every_built_operation_is_checked() {
+        let tried = assert_constraints(&SERVICE);
+        assert_eq!(tried.operations, 39);
+    }
+
+    #[test]
+    fn what_the_model_allows_reaches_the_handler_unchanged() {
+        assert_round_trip::<BatchCreatePartitionInput>(&op::BATCH_CREATE_PARTITION);
+        assert_round_trip::<BatchDeletePartitionInput>(&op::BATCH_DELETE_PARTITION);
+        assert_round_trip::<BatchDeleteTableInput>(&op::BATCH_DELETE_TABLE);
+        assert_round_trip::<BatchDeleteTableVersionInput>(&op::BATCH_DELETE_TABLE_VERSION);
+        assert_round_trip::<BatchGetPartitionInput>(&op::BATCH_GET_PARTITION);
+        assert_round_trip::<BatchUpdatePartitionInput>(&op::BATCH_UPDATE_PARTITION);
+        assert_round_trip::<CreateDatabaseInput>(&op::CREATE_DATABASE);
+        assert_round_trip::<CreatePartitionInput>(&op::CREATE_PARTITION);
+        assert_round_trip::<CreatePartitionIndexInput>(&op::CREATE_PARTITION_INDEX);
+        assert_round_trip::<CreateTableInput>(&op::CREATE_TABLE);
+        assert_round_trip::<DeleteColumnStatisticsForPartitionInput>(
+            &op::DELETE_COLUMN_STATISTICS_FOR_PARTITION,
+        );
+        assert_round_trip::<DeleteColumnStatisticsForTableInput>(&op::DELETE_COLUMN_STATISTICS_FOR_TABLE);
+        assert_round_trip::<DeleteDatabaseInput>(&op::DELETE_DATABASE);
+        assert_round_trip::<DeletePartitionInput>(&op::DELETE_PARTITION);
+        assert_round_trip::<DeletePartitionIndexInput>(&op::DELETE_PARTITION_INDEX);
+        assert_round_trip::<DeleteTableInput>(&op::DELETE_TABLE);
+        assert_round_trip::<DeleteTableVersionInput>(&op::DELETE_TABLE_VERSION);
+        assert_round_trip::<GetColumnStatisticsForPartitionInput>(&op::GET_COLUMN_STATISTICS_FOR_PARTITION);
+        assert_round_trip::<GetColumnStatisticsForTableInput>(&op::GET_COLUMN_STATISTICS_FOR_TABLE);
+        assert_round_trip::<GetDatabaseInput>(&op::GET_DATABASE);
+        assert_round_trip::<GetDatabasesInput>(&op::GET_DATABASES);
+        assert_round_trip::<GetPartitionInput>(&op::GET_PARTITION);
+        assert_round_trip::<GetPartitionIndexesInput>(&op::GET_PARTITION_INDEXES);
+        assert_round_trip::<GetPartitionsInput>(&op::GET_PARTITIONS);
+        assert_round_trip::<GetTableInput>(&op::GET_TABLE);
+        assert_round_trip::<GetTableVersionInput>(&op::GET_TABLE_VERSION);
+        assert_round_trip::<GetTableVersionsInput>(&op::GET_TABLE_VERSIONS);
+        assert_round_trip::<GetTablesInput>(&op::GET_TABLES);
+        assert_round_trip::<GetTagsInput>(&op::GET_TAGS);
+        assert_round_trip::<GetUserDefinedFunctionInput>(&op::GET_USER_DEFINED_FUNCTION);
+        assert_round_trip::<GetUserDefinedFunctionsInput>(&op::GET_USER_DEFINED_FUNCTIONS);
+        assert_round_trip::<SearchTablesInput>(&op::SEARCH_TABLES);
+        assert_round_trip::<TagResourceInput>(&op::TAG_RESOURCE);
+        assert_round_trip::<UntagResourceInput>(&op::UNTAG_RESOURCE);
+        assert_round_trip::<UpdateColumnStatisticsForPartitionInput>(
+            &op::UPDATE_COLUMN_STATISTICS_FOR_PARTITION,
+        );
+        assert_round_trip::<UpdateColumnStatisticsForTableInput>(&op::UPDATE_COLUMN_STATISTICS_FOR_TABLE);
+        assert_round_trip::<UpdateDatabaseInput>(&op::UPDATE_DATABASE);
+        assert_round_trip::<UpdatePartitionInput>(&op::UPDATE_PARTITION);
+        assert_round_trip::<UpdateTableInput>(&op::UPDATE_TABLE);
+    }
 }

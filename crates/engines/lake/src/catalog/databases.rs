@@ -71,7 +71,8 @@ impl Catalog {
             .delete(key)
             .delete_prefix(keys::tables(scope, &name))
             .delete_prefix(keys::versions_in(scope, &name))
-            .delete_prefix(keys::partitions_in(scope, &name));
+            .delete_prefix(keys::partitions_in(scope, &name))
+            .delete_prefix(keys::attachments_in(scope, &name));
         match self.try_commit(txn).await? {
             true => Ok(()),
             false => Err(CatalogError::NoSuchDatabase(name)),

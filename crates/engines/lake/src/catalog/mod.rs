@@ -4,8 +4,10 @@
 //! retried [`COMMIT_ATTEMPTS_MAX`] times. An update that names the version it is based on is never
 //! retried over a newer one.
 
+mod attachments;
 mod databases;
 mod error;
+mod partition_listing;
 mod partitions;
 mod tables;
 mod versions;
@@ -17,7 +19,9 @@ use meta::{CommitError, Entry, Key, Meta, Txn};
 use rt::Rt;
 use serde::de::DeserializeOwned;
 
+pub use attachments::{ATTACHMENTS_MAX, Owner};
 pub use error::CatalogError;
+pub use partitions::Outcomes;
 
 /// How often a change is tried again when another commit touched the same entry first.
 pub const COMMIT_ATTEMPTS_MAX: usize = 16;

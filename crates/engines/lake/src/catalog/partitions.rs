@@ -1,17 +1,12 @@
 use std::collections::HashSet;
-use std::ops::Bound;
 
 use meta::{Key, Txn};
 use names::Scope;
 
 use super::tables::conflict;
-use super::{COMMIT_ATTEMPTS_MAX, Catalog, CatalogError, Listing, PARTITIONS_PER_COMMIT_MAX, PageRequest};
-use crate::filter::{KeyRange, PartitionFilter};
+use super::{COMMIT_ATTEMPTS_MAX, Catalog, CatalogError, PARTITIONS_PER_COMMIT_MAX};
 use crate::keys;
 use crate::model::{Partition, Table};
-
-/// How many entries one scan reads while a filter looks for matches.
-const SCAN_ENTRIES: usize = 1_000;
 
 /// What became of each partition of a batch, in its order.
 pub type Outcomes = Vec<Result<(), CatalogError>>;
@@ -141,50 +136,6 @@ impl Catalog {
             .collect::<Result<_, _>>()?)
     }
 
-    /// A page of the partitions that pass `filter`, in the order of their values' text.
-    pub async fn partitions(
-        &self,
-        scope: &Scope,
-        database: &str,
-        table: &str,
-        filter: Option<&PartitionFilter>,
-        page: &PageRequest,
-    ) -> Result<Listing<Partition>, CatalogError> {
-        let table = self.table(scope, database, table).await?;
-        let prefix = keys::partitions(scope, &table.database, &table.name);
-        let depth = prefix.segments().len();
-        let after = page.after.as_deref().map(|cursor| read_cursor(&prefix, cursor)).transpose()?;
-        let limit = page.limit();
-        let mut items: Vec<Partition> = Vec::new();
-        for range in filter.map_or_else(|| vec![KeyRange::default()], PartitionFilter::ranges) {
-            let (from, to) = bounds(scope, &table, &range);
-            if after.as_ref().is_some_and(|after| *after >= to) {
-                continue;
-            }
-            let mut from = match &after {
-                Some(after) if *after >= from => Bound::Excluded(after.clone()),
-                _ => Bound::Included(from),
-            };
-            loop {
-                let wanted = if filter.is_some() { SCAN_ENTRIES } else { limit + 1 - items.len() };
-                let entries = self.meta.scan_range(from, Bound::Excluded(to.clone()), wanted).await?;
-                let Some(last) = entries.last().map(|entry| entry.key.clone()) else { break };
-                for entry in entries {
-                    if filter.is_some_and(|filter| !filter.matches(&values_in(&entry.key, depth))) {
-                        continue;
-                    }
-                    if items.len() == limit {
-                        let next = items.last().map(|partition| cursor(&partition.values));
-                        return Ok(Listing { items, next });
-                    }
-                    items.push(entry.json()?);
-                }
-                from = Bound::Excluded(last);
-            }
-        }
-        Ok(Listing { items, next: None })
-    }
-
     /// Replaces the partition at `values`; `partition` may have other values, then it moves.
     pub async fn update_partition(
         &self,
@@ -212,6 +163,12 @@ impl Catalog {
                     return Err(exists(&table, &partition.values));
                 }
                 txn = txn.delete(key).require_absent(target.clone()).put_json(target, &partition);
+                txn = txn.delete_prefix(keys::partition_attachments(
+                    scope,
+                    &table.database,
+                    &table.name,
+                    values,
+                ));
             }
             if self.try_commit(txn).await? {
                 return Ok(());
@@ -242,7 +199,8 @@ impl Catalog {
         let mut outcomes = Outcomes::with_capacity(values.len());
         for values in values {
             let key = key_of(scope, &table, values);
-            let txn = Txn::new().require_present(key.clone()).delete(key);
+            let attached = keys::partition_attachments(scope, &table.database, &table.name, values);
+            let txn = Txn::new().require_present(key.clone()).delete(key).delete_prefix(attached);
             outcomes.push(match check_values(&table, values) {
                 Err(error) => Err(error),
                 Ok(()) if self.try_commit(txn).await? => Ok(()),
@@ -253,11 +211,11 @@ impl Catalog {
     }
 }
 
-fn key_of(scope: &Scope, table: &Table, values: &[String]) -> Key {
+pub(super) fn key_of(scope: &Scope, table: &Table, values: &[String]) -> Key {
     keys::partition(scope, &table.database, &table.name, values)
 }
 
-fn check_values(table: &Table, values: &[String]) -> Result<(), CatalogError> {
+pub(super) fn check_values(table: &Table, values: &[String]) -> Result<(), CatalogError> {
     let keys = table.partition_keys.len();
     if values.len() == keys && keys > 0 {
         return Ok(());
@@ -268,7 +226,7 @@ fn check_values(table: &Table, values: &[String]) -> Result<(), CatalogError> {
     })
 }
 
-fn absent(table: &Table, values: &[String]) -> CatalogError {
+pub(super) fn absent(table: &Table, values: &[String]) -> CatalogError {
     CatalogError::NoSuchPartition {
         database: table.database.clone(),
         table: table.name.clone(),
@@ -282,41 +240,4 @@ fn exists(table: &Table, values: &[String]) -> CatalogError {
         table: table.name.clone(),
         values: values.to_vec(),
     }
-}
-
-fn values_in(key: &Key, depth: usize) -> Vec<String> {
-    key.segments().iter().skip(depth).filter_map(|segment| segment.as_str().map(str::to_owned)).collect()
-}
-
-fn cursor(values: &[String]) -> String {
-    serde_json::to_string(values).expect("a list of strings is JSON")
-}
-
-fn read_cursor(prefix: &Key, cursor: &str) -> Result<Key, CatalogError> {
-    let values: Vec<String> = serde_json::from_str(cursor).map_err(|_| CatalogError::Invalid {
-        field: "page",
-        reason: format!("'{cursor}' is not a cursor of this listing"),
-    })?;
-    Ok(values.iter().fold(prefix.clone(), |key, value| key.with(value)))
-}
-
-/// The keys of a table's partitions that `range` allows: the first, and the first beyond. The
-/// segment right after `v` is `v` with a zero byte, and everything below `v` lies before it.
-fn bounds(scope: &Scope, table: &Table, range: &KeyRange) -> (Key, Key) {
-    let below = |key: Key, values: &[String]| values.iter().fold(key, |key, value| key.with(value));
-    let all = keys::partitions(scope, &table.database, &table.name);
-    let fixed = below(all, &range.fixed);
-    let from = match &range.from {
-        Some(value) => fixed.clone().with(value),
-        None => fixed.clone(),
-    };
-    let to = match (&range.to, range.fixed.split_last()) {
-        (Some(value), _) => fixed.with(&format!("{value}\0")),
-        (None, Some((last, leading))) => {
-            let parent = below(keys::partitions(scope, &table.database, &table.name), leading);
-            parent.with(&format!("{last}\0"))
-        }
-        (None, None) => keys::partitions_in(scope, &table.database).with(&format!("{}\0", table.name)),
-    };
-    (from, to)
 }

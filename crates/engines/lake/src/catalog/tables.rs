@@ -80,7 +80,9 @@ impl Catalog {
             .require_present(key.clone())
             .delete(key)
             .delete_prefix(keys::versions(scope, &database, &table))
-            .delete_prefix(keys::partitions(scope, &database, &table));
+            .delete_prefix(keys::partitions(scope, &database, &table))
+            .delete_prefix(keys::table_attachments(scope, &database, &table))
+            .delete_prefix(keys::partition_attachments(scope, &database, &table, &[]));
         if self.try_commit(txn).await? {
             return Ok(());
         }

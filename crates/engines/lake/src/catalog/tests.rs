@@ -246,6 +246,37 @@ async fn partitions_of_a_table_whose_name_begins_another_stay_apart() {
     }
 }
 
+#[tokio::test]
+async fn attachments_go_with_their_owner() {
+    let (catalog, _) = with_flights().await;
+    let scope = scope();
+    let at = ["1".to_owned(), "ICN".to_owned()];
+    let database = Owner::Database("Air");
+    let table = Owner::Table { database: "air", table: "Flights" };
+    let partition_owner = Owner::Partition { database: "air", table: "flights", values: &at };
+    let note = [("a".to_owned(), serde_json::json!({"x": 1})), ("b".to_owned(), serde_json::json!(2))];
+    let absent = catalog.attach(&scope, partition_owner, "k", &note).await;
+    assert!(matches!(absent, Err(CatalogError::NoSuchPartition { .. })));
+    catalog.create_partition(&scope, "air", "flights", partition("1", "ICN")).await.unwrap();
+    for owner in [database, table, partition_owner] {
+        catalog.attach(&scope, owner, "k", &note).await.unwrap();
+        assert_eq!(catalog.attached(&scope, owner, "k").await.unwrap(), note);
+        assert_eq!(catalog.attached(&scope, owner, "other").await.unwrap(), []);
+        assert!(catalog.detach(&scope, owner, "k", "a").await.unwrap());
+        assert!(!catalog.detach(&scope, owner, "k", "a").await.unwrap());
+    }
+    catalog.delete_partition(&scope, "air", "flights", &at).await.unwrap();
+    catalog.create_partition(&scope, "air", "flights", partition("1", "ICN")).await.unwrap();
+    assert_eq!(catalog.attached(&scope, partition_owner, "k").await.unwrap(), []);
+    catalog.delete_table(&scope, "air", "flights").await.unwrap();
+    catalog.create_table(&scope, flights()).await.unwrap();
+    assert_eq!(catalog.attached(&scope, table, "k").await.unwrap(), []);
+    assert_eq!(catalog.attached(&scope, database, "k").await.unwrap(), note[1..]);
+    catalog.delete_database(&scope, "air").await.unwrap();
+    catalog.create_database(&scope, Database::new("air")).await.unwrap();
+    assert_eq!(catalog.attached(&scope, database, "k").await.unwrap(), []);
+}
+
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().build().unwrap()
 }
