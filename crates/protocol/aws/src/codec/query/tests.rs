@@ -98,6 +98,12 @@ fn what_the_shape_does_not_know_appears_under_its_own_name() {
 }
 
 #[test]
+fn a_name_that_only_begins_like_a_member_is_not_that_member() {
+    assert_eq!(decoded("Namesake=b"), json!({"Namesake": "b"}));
+    assert_eq!(decoded("Tags-1=a&Tags.member.1.Key=k"), json!({"Tags-1": "a", "Tags": [{"Key": "k"}]}));
+}
+
+#[test]
 fn what_is_given_under_a_refused_name_is_seen() {
     let value = decoded("Refused.member.1.Key=a&Refused.member.1.Value=b");
     assert!(value["Refused"].as_object().is_some_and(|inside| inside.len() == 2), "{value}");
