@@ -2774,3 +2774,53 @@ mod schema {
     pub(super) static WORK_GROUPS_LIST: Schema = Schema::list(&WORK_GROUP_SUMMARY);
     pub(super) static DATUM_LIST: Schema = Schema::list(&DATUM);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws::model::testing::{assert_constraints, assert_round_trip};
+
+    #[test]
+    fn every_constraint_of_every_built_operation_is_checked() {
+        let tried = assert_constraints(&SERVICE);
+        assert_eq!(tried.operations, 34);
+    }
+
+    #[test]
+    fn what_the_model_allows_reaches_the_handler_unchanged() {
+        assert_round_trip::<BatchGetNamedQueryInput>(&op::BATCH_GET_NAMED_QUERY);
+        assert_round_trip::<BatchGetPreparedStatementInput>(&op::BATCH_GET_PREPARED_STATEMENT);
+        assert_round_trip::<BatchGetQueryExecutionInput>(&op::BATCH_GET_QUERY_EXECUTION);
+        assert_round_trip::<CreateNamedQueryInput>(&op::CREATE_NAMED_QUERY);
+        assert_round_trip::<CreatePreparedStatementInput>(&op::CREATE_PREPARED_STATEMENT);
+        assert_round_trip::<CreateWorkGroupInput>(&op::CREATE_WORK_GROUP);
+        assert_round_trip::<DeleteNamedQueryInput>(&op::DELETE_NAMED_QUERY);
+        assert_round_trip::<DeletePreparedStatementInput>(&op::DELETE_PREPARED_STATEMENT);
+        assert_round_trip::<DeleteWorkGroupInput>(&op::DELETE_WORK_GROUP);
+        assert_round_trip::<GetDataCatalogInput>(&op::GET_DATA_CATALOG);
+        assert_round_trip::<GetDatabaseInput>(&op::GET_DATABASE);
+        assert_round_trip::<GetNamedQueryInput>(&op::GET_NAMED_QUERY);
+        assert_round_trip::<GetPreparedStatementInput>(&op::GET_PREPARED_STATEMENT);
+        assert_round_trip::<GetQueryExecutionInput>(&op::GET_QUERY_EXECUTION);
+        assert_round_trip::<GetQueryResultsInput>(&op::GET_QUERY_RESULTS);
+        assert_round_trip::<GetQueryRuntimeStatisticsInput>(&op::GET_QUERY_RUNTIME_STATISTICS);
+        assert_round_trip::<GetTableMetadataInput>(&op::GET_TABLE_METADATA);
+        assert_round_trip::<GetWorkGroupInput>(&op::GET_WORK_GROUP);
+        assert_round_trip::<ListDataCatalogsInput>(&op::LIST_DATA_CATALOGS);
+        assert_round_trip::<ListDatabasesInput>(&op::LIST_DATABASES);
+        assert_round_trip::<ListEngineVersionsInput>(&op::LIST_ENGINE_VERSIONS);
+        assert_round_trip::<ListNamedQueriesInput>(&op::LIST_NAMED_QUERIES);
+        assert_round_trip::<ListPreparedStatementsInput>(&op::LIST_PREPARED_STATEMENTS);
+        assert_round_trip::<ListQueryExecutionsInput>(&op::LIST_QUERY_EXECUTIONS);
+        assert_round_trip::<ListTableMetadataInput>(&op::LIST_TABLE_METADATA);
+        assert_round_trip::<ListTagsForResourceInput>(&op::LIST_TAGS_FOR_RESOURCE);
+        assert_round_trip::<ListWorkGroupsInput>(&op::LIST_WORK_GROUPS);
+        assert_round_trip::<StartQueryExecutionInput>(&op::START_QUERY_EXECUTION);
+        assert_round_trip::<StopQueryExecutionInput>(&op::STOP_QUERY_EXECUTION);
+        assert_round_trip::<TagResourceInput>(&op::TAG_RESOURCE);
+        assert_round_trip::<UntagResourceInput>(&op::UNTAG_RESOURCE);
+        assert_round_trip::<UpdateNamedQueryInput>(&op::UPDATE_NAMED_QUERY);
+        assert_round_trip::<UpdatePreparedStatementInput>(&op::UPDATE_PREPARED_STATEMENT);
+        assert_round_trip::<UpdateWorkGroupInput>(&op::UPDATE_WORK_GROUP);
+    }
+}
