@@ -78,4 +78,24 @@ mod tests {
         ]);
         assert_eq!(insert("[built.A]\nY = 2\n", additions), "[built.A]\nX = 1\nY = 2\n\n[refused]\nR = []\n");
     }
+
+    #[test]
+    fn a_completed_contract_has_no_problems() {
+        let model: Model = serde_json::from_str(
+            r#"{"metadata": {"apiVersion": "1", "endpointPrefix": "x", "serviceFullName": "X", "protocol": "json"},
+            "operations": {"Put": {"http": {"method": "POST", "requestUri": "/"}, "input": {"shape": "In"}},
+                           "Get": {"http": {"method": "POST", "requestUri": "/"}}},
+            "shapes": {"In": {"type": "structure", "members": {"A": {"shape": "In2"}, "B": {"shape": "In2"}}},
+                       "In2": {"type": "structure", "members": {"C": {"shape": "S"}}}, "S": {"type": "string"}}}"#,
+        )
+        .unwrap();
+        let text = "constraint-error = 'V'\nunsupported-field-error = 'U'\n[built.Put]\nA = 'executed'\n";
+        let contract = Contract::parse(text).unwrap();
+        let completed = complete(text, &contract, &model).unwrap();
+        assert_eq!(
+            Contract::parse(&completed).unwrap().problems(&model).unwrap(),
+            Vec::<String>::new(),
+            "{completed}"
+        );
+    }
 }
