@@ -3,7 +3,8 @@ use std::ops::Range;
 
 use rt::Timestamp;
 
-use crate::{ChecksumAlgorithm, Checksums};
+use crate::checksum::{Hashed, Hashes};
+use crate::{ChecksumAlgorithm, Checksums, ObjectError};
 
 /// An object as it is, without its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,36 @@ pub struct Expected {
     pub md5: Option<String>,
     /// Checksums to compute and store, verified where a value (base64) is given.
     pub checksums: BTreeMap<ChecksumAlgorithm, Option<String>>,
+}
+
+impl Expected {
+    /// Whether these bytes are what was announced.
+    pub fn verify(&self, bytes: &[u8]) -> Result<(), ObjectError> {
+        if let Some(expected) = self.size
+            && expected != bytes.len() as u64
+        {
+            return Err(ObjectError::SizeMismatch { expected, received: bytes.len() as u64 });
+        }
+        let mut hashes = Hashes::new(self.checksums.keys().copied());
+        hashes.update(bytes);
+        self.compare(&hashes.finish())
+    }
+
+    pub(crate) fn compare(&self, hashed: &Hashed) -> Result<(), ObjectError> {
+        if let Some(md5) = &self.md5
+            && *md5 != base64_simd::STANDARD.encode_to_string(hashed.md5)
+        {
+            return Err(ObjectError::DigestMismatch);
+        }
+        for (&algorithm, value) in &self.checksums {
+            if let Some(value) = value
+                && hashed.checksums.get(&algorithm) != Some(value)
+            {
+                return Err(ObjectError::ChecksumMismatch { algorithm });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What must hold of the key's current object when the new one becomes visible.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rt::Task;
 
-use crate::checksum::{Hashed, Hashes};
+use crate::checksum::Hashes;
 use crate::files::{Files, StagedFile};
 use crate::publish::{Blob, Staged};
 use crate::record::Described;
@@ -172,7 +172,7 @@ impl FileWriter {
             .blocking("objects write", move || {
                 let open = Open::append(open, &files, algorithms, &gathered)?;
                 let hashed = open.hashes.finish();
-                verify(&expected, &hashed)?;
+                expected.compare(&hashed)?;
                 open.file.sync_data()?;
                 files.sync_name(&open.staged.id)?;
                 Ok::<_, ObjectError>((open.staged, hashed))
@@ -214,20 +214,4 @@ impl Open {
         }
         Ok(open)
     }
-}
-
-fn verify(expected: &Expected, hashed: &Hashed) -> Result<(), ObjectError> {
-    if let Some(md5) = &expected.md5
-        && *md5 != base64_simd::STANDARD.encode_to_string(hashed.md5)
-    {
-        return Err(ObjectError::DigestMismatch);
-    }
-    for (&algorithm, value) in &expected.checksums {
-        if let Some(value) = value
-            && hashed.checksums.get(&algorithm) != Some(value)
-        {
-            return Err(ObjectError::ChecksumMismatch { algorithm });
-        }
-    }
-    Ok(())
 }

@@ -1,0 +1,16 @@
+use http::StatusCode;
+use s3s::dto::{DeleteBucketInput, DeleteBucketOutput};
+use s3s::{S3Request, S3Response, S3Result};
+
+use crate::S3;
+use crate::error::refused;
+
+pub(crate) async fn handle(
+    s3: &S3,
+    request: S3Request<DeleteBucketInput>,
+) -> S3Result<S3Response<DeleteBucketOutput>> {
+    let input = &request.input;
+    s3.own_bucket(&request, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    s3.objects.delete_bucket(&input.bucket).await.map_err(refused)?;
+    Ok(S3Response::with_status(DeleteBucketOutput::default(), StatusCode::NO_CONTENT))
+}

@@ -1,0 +1,18 @@
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use s3s::dto::{DeleteObjectTaggingInput, DeleteObjectTaggingOutput};
+use s3s::{S3Request, S3Response, S3Result};
+
+use crate::S3;
+use crate::error::refused;
+
+pub(crate) async fn handle(
+    s3: &S3,
+    request: S3Request<DeleteObjectTaggingInput>,
+) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
+    let input = &request.input;
+    s3.own_bucket(&request, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    s3.objects.set_tags(&input.bucket, &input.key, BTreeMap::new()).await.map_err(refused)?;
+    Ok(S3Response::with_status(DeleteObjectTaggingOutput::default(), StatusCode::NO_CONTENT))
+}
