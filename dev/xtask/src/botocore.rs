@@ -39,28 +39,22 @@ impl Source {
     /// version must be the pinned one.
     pub fn find(root: &Path, given: Option<PathBuf>) -> Result<Source> {
         let pins = Pins::load(root)?;
-        let data = match given.or_else(|| std::env::var_os("MULGIL_MODELS").map(PathBuf::from)) {
-            Some(folder) => folder,
-            None => python_package(root).with_context(|| {
-                format!(
-                    "no service models: install botocore {} into .venv, or set MULGIL_MODELS to its data folder",
-                    pins.botocore
-                )
-            })?,
+        let folders = match given.or_else(|| std::env::var_os("MULGIL_MODELS").map(PathBuf::from)) {
+            Some(folder) => vec![folder],
+            None => python_packages(root),
         };
-        let source = Source { pins, data };
-        source.check_version()?;
-        Ok(source)
-    }
-
-    fn check_version(&self) -> Result<()> {
-        let init = self.data.parent().map(|package| package.join("__init__.py")).unwrap_or_default();
-        let Ok(text) = std::fs::read_to_string(&init) else { return Ok(()) };
-        let found = text.lines().find_map(|line| line.strip_prefix("__version__ = ")).unwrap_or_default();
-        if found.trim_matches(['\'', '"']) != self.pins.botocore {
-            bail!("the models are of botocore {found}, dev/models.toml asks for {}", self.pins.botocore);
+        let versions: Vec<_> = folders.iter().map(|data| version_of(data)).collect();
+        let wanted =
+            |version: &Option<String>| version.as_ref().is_none_or(|version| *version == pins.botocore);
+        match versions.iter().position(wanted) {
+            Some(index) => Ok(Source { pins, data: folders[index].clone() }),
+            None => bail!(
+                "the models are of botocore {}, found {:?}: install that version into .venv, or set MULGIL_MODELS \
+                 to its data folder",
+                pins.botocore,
+                versions.iter().flatten().collect::<Vec<_>>()
+            ),
         }
-        Ok(())
     }
 
     pub fn version(&self, service: &str) -> Result<&str> {
@@ -84,14 +78,22 @@ impl Source {
     }
 }
 
-fn python_package(root: &Path) -> Option<PathBuf> {
-    let pythons = [root.join(".venv/bin/python3"), PathBuf::from("python3")];
-    pythons.iter().find_map(|python| {
-        let script = "import botocore, os; print(os.path.dirname(botocore.__file__))";
+/// The version of the package around a data folder; `None` where it does not say.
+fn version_of(data: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(data.parent()?.join("__init__.py")).ok()?;
+    let version = text.lines().find_map(|line| line.strip_prefix("__version__ = "))?;
+    Some(version.trim_matches(['\'', '"']).to_owned())
+}
+
+/// Data folders of the packages that the Pythons at hand would import.
+fn python_packages(root: &Path) -> Vec<PathBuf> {
+    let script = "import botocore, os; print(os.path.dirname(botocore.__file__))";
+    let ask = |python: &PathBuf| {
         let output = Command::new(python).args(["-c", script]).output().ok()?;
         let folder = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()).join("data");
         (output.status.success() && folder.is_dir()).then_some(folder)
-    })
+    };
+    [PathBuf::from("python3"), root.join(".venv/bin/python3")].iter().filter_map(ask).collect()
 }
 
 #[derive(Debug, Deserialize)]
