@@ -260,4 +260,43 @@ mod tests {
         gone.holes = true;
         assert_eq!(close(&gone), Close::Now);
     }
+
+    fn partition(index: u32, parents: &[u32], closed_at: Option<Offset>) -> Partition {
+        Partition {
+            index,
+            range: log::HashRange { start: 0, end: u128::MAX },
+            parents: parents.to_vec(),
+            closed_at,
+            created: NOW,
+            oldest: 0,
+            tail: 10,
+        }
+    }
+
+    #[test]
+    fn a_child_is_read_after_all_of_its_parents() {
+        use names::{AccountId, Region, Scope};
+
+        let scope = Scope::new(AccountId::new("000000000000").unwrap(), Region::new("local").unwrap());
+        let topic = Topic {
+            id: TopicId::new(scope, "stream", "split"),
+            partitions: vec![
+                partition(0, &[], Some(10)),
+                partition(1, &[], Some(10)),
+                partition(2, &[0, 1], None),
+                // Its parent is no longer known.
+                partition(3, &[9], None),
+            ],
+            retention: Duration::from_secs(1),
+            created: NOW,
+            incarnation: String::new(),
+        };
+        let read = |offsets: &[(u32, Offset)]| {
+            let offsets = offsets.iter().copied().collect();
+            readable(&topic, &offsets).map(|partition| partition.index).collect::<Vec<_>>()
+        };
+        assert_eq!(read(&[]), [0, 1, 3]);
+        assert_eq!(read(&[(0, 10), (1, 9)]), [0, 1, 3]);
+        assert_eq!(read(&[(0, 10), (1, 10)]), [0, 1, 2, 3]);
+    }
 }

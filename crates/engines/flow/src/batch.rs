@@ -34,9 +34,9 @@ pub(crate) struct Outcome {
     pub(crate) has_data: bool,
 }
 
-/// Memory that the batch needs at most, in bytes, when its source has about `source_bytes`.
-pub(crate) fn memory_bytes(source_bytes: u64, plan: &Plan) -> u64 {
-    let batch = source_bytes.min(plan.bytes);
+/// Memory that the batch needs at most, in bytes.
+pub(crate) fn memory_bytes(plan: &Plan) -> u64 {
+    let batch = plan.source_bytes.min(plan.bytes);
     let chunks = (CHUNK_BYTES * (CONVERSIONS_AT_ONCE + 2)) as u64;
     // Encoded rows are held until their row group is closed; they are rarely half of their source.
     batch.min(chunks) * COPIES + batch / 2

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use lake::{Lake, Table};
-use log::{Log, Offset};
+use log::{Log, Offset, Topic};
 use meta::{Meta, Txn};
 use objects::Objects;
 use parking_lot::Mutex;
@@ -164,19 +164,22 @@ impl Delivery {
         let names = state.spec.sink.names()?;
         let mut backlog = Backlog::default();
         let mut spaced = rt.now();
-        // A batch found at start is redone with all the memory it may need.
-        let mut source_bytes = u64::MAX;
+        // A batch that was in work when the process died. Its source may be another one by now.
+        if state.plan.is_some() && !self.has_source(&state).await? {
+            return Ok(());
+        }
         loop {
             if state.plan.is_none() {
                 let next = self.next_plan(&state, &names, &mut backlog, spaced).await?;
-                let Some((plan, bytes)) = next else { return Ok(()) };
+                let Some(plan) = next else { return Ok(()) };
                 self.parts.pass(at::BEFORE_PLAN).await?;
-                source_bytes = bytes;
                 spaced = rt.now().plus(settings.batch_spacing);
                 state.plan(meta, &self.id, plan).await?;
                 self.parts.pass(at::AFTER_PLAN).await?;
             }
-            self.deliver(&mut state, source_bytes).await?;
+            if !self.deliver(&mut state).await? {
+                return Ok(());
+            }
             backoff.reset();
             self.live.succeeded();
         }
@@ -189,15 +192,11 @@ impl Delivery {
         names: &Names,
         backlog: &mut Backlog,
         spaced: Timestamp,
-    ) -> Result<Option<(Plan, u64)>, FlowError> {
-        let Parts { rt, meta, log, .. } = self.parts.as_ref();
+    ) -> Result<Option<Plan>, FlowError> {
+        let Parts { rt, log, .. } = self.parts.as_ref();
         let spec = &state.spec;
         loop {
-            let topic = log.topic(&spec.source.topic).await.map_err(FlowError::Source)?;
-            if topic.incarnation != state.incarnation {
-                state.adopt(meta, &self.id, &topic.incarnation).await?;
-                return Ok(None);
-            }
+            let Some(topic) = self.source(state).await? else { return Ok(None) };
             let pending = backlog.look(log, &topic, &state.offsets).await?;
             let close = pending.close(&spec.buffer, rt.now(), spaced);
             if close != Close::Now {
@@ -210,7 +209,7 @@ impl Delivery {
                 }
                 continue;
             }
-            let bytes = pending.bytes();
+            let source_bytes = pending.bytes();
             let oldest = pending.oldest.unwrap_or_else(|| rt.now());
             let spans = match names.prefix.changes_after(oldest, names.zone) {
                 Some(boundary) if boundary <= rt.now() && pending.oldest.is_some() => {
@@ -220,9 +219,25 @@ impl Delivery {
             };
             let table = self.table(spec).await?;
             let batch = state.ledger.batches + 1;
-            let draft = Draft { batch, spec, names, oldest, spans, table };
-            return Ok(Some((draft.plan(rt), bytes)));
+            let draft = Draft { batch, spec, names, oldest, spans, source_bytes, table };
+            return Ok(Some(draft.plan(rt)));
         }
+    }
+
+    /// The source, if it is still the one the offsets belong to. If it is another topic of the same name
+    /// that one is adopted, and the state must be read again.
+    async fn source(&self, state: &State) -> Result<Option<Topic>, FlowError> {
+        let Parts { meta, log, .. } = self.parts.as_ref();
+        let topic = log.topic(&state.spec.source.topic).await.map_err(FlowError::Source)?;
+        if topic.incarnation == state.incarnation {
+            return Ok(Some(topic));
+        }
+        state.adopt(meta, &self.id, &topic.incarnation).await?;
+        Ok(None)
+    }
+
+    async fn has_source(&self, state: &State) -> Result<bool, FlowError> {
+        Ok(self.source(state).await?.is_some())
     }
 
     /// The table whose columns the next batch is written with.
@@ -236,22 +251,27 @@ impl Delivery {
         }))
     }
 
-    async fn deliver(&self, state: &mut State, source_bytes: u64) -> Result<(), FlowError> {
+    /// `false`: the records were those of another source, and the state must be read again.
+    async fn deliver(&self, state: &mut State) -> Result<bool, FlowError> {
         let parts = self.parts.as_ref();
         let plan = state.plan.clone().expect("a batch is delivered after it was planned");
         let _turn = parts.batches.acquire().await.expect("the semaphore is never closed");
-        let units = batch::memory_bytes(source_bytes, &plan).div_ceil(MEMORY_UNIT);
+        let units = batch::memory_bytes(&plan).div_ceil(MEMORY_UNIT);
         let units = u32::try_from(units).unwrap_or(u32::MAX).min(parts.memory_units);
         let _memory = parts.memory.acquire_many(units).await.expect("the semaphore is never closed");
         self.live.enter(Phase::Delivering);
         let outcome = batch::run(parts, &plan).await?;
+        if !self.has_source(state).await? {
+            return Ok(false);
+        }
         parts.pass(at::BEFORE_COMMIT).await?;
         let ends = self.commit(state, &plan, outcome).await?;
         parts.pass(at::AFTER_COMMIT).await?;
         if plan.spec.source.trim {
             self.trim(&plan, &ends).await?;
         }
-        parts.pass(at::AFTER_TRIM).await
+        parts.pass(at::AFTER_TRIM).await?;
+        Ok(true)
     }
 
     /// Everything the batch changes, at once.

@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     /// The batch ends with the record that reaches this many bytes.
     pub(crate) bytes: u64,
     pub(crate) turn_bytes: u64,
+    /// About how many there are.
+    pub(crate) source_bytes: u64,
     pub(crate) data_key: String,
     pub(crate) error_keys: Vec<(FailureKind, String)>,
     /// The table as it was, for its columns.
@@ -55,12 +57,13 @@ pub(crate) struct Draft<'a> {
     pub(crate) names: &'a Names,
     pub(crate) oldest: Timestamp,
     pub(crate) spans: Vec<Span>,
+    pub(crate) source_bytes: u64,
     pub(crate) table: Option<Table>,
 }
 
 impl Draft<'_> {
     pub(crate) fn plan(self, rt: &Rt) -> Plan {
-        let Draft { batch, spec, names, oldest, spans, table } = self;
+        let Draft { batch, spec, names, oldest, spans, source_bytes, table } = self;
         let sink = &spec.sink;
         let stem = format!("{}-{}-{}", sink.name, name_time(oldest, names.zone), rt.uuid());
         let data_prefix = names.prefix.render(oldest, names.zone, "", rt);
@@ -81,6 +84,7 @@ impl Draft<'_> {
             bytes: spec.buffer.bytes,
             turn_bytes: turn_bytes(spec.buffer.bytes, spans.len()),
             spans,
+            source_bytes,
             data_key: format!("{data_prefix}{stem}{}", sink.suffix),
             error_keys: kinds.iter().map(error_key).collect(),
             table,

@@ -151,3 +151,21 @@ async fn history(partitions: u32, buffer: u64, steps: Vec<Step>) {
     let status = status.await;
     assert_exactly_once(&rig, next, &status).await;
 }
+
+#[tokio::test]
+async fn a_batch_in_work_is_given_up_when_its_source_was_replaced() {
+    let mut rig = Rig::new().await;
+    rig.topic(1).await;
+    rig.table(&["day"]).await;
+    rig.put(0, numbered(0..20)).await;
+    rig.failpoints.arm(at::AFTER_PLAN, 1, Action::Crash);
+    rig.flow.create(&id(), &parquet_spec()).await.unwrap();
+    rig.failpoints.hit().await;
+    rig.flow.crash().await;
+    rig.log.delete_topic(&topic()).await.unwrap();
+    rig.topic(1).await;
+    rig.put(0, numbered(0..30)).await;
+    rig.restart().await;
+    let status = rig.until_settled(30).await;
+    assert_exactly_once(&rig, 30, &status).await;
+}
