@@ -10,7 +10,8 @@ use arrow::datatypes::{
     Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 
-use super::cursor::{Cursor, Fault, Token};
+use super::cursor::{Cursor, Token};
+use super::fault::Fault;
 use super::nested::{List, MapColumn, StructColumn};
 use super::{JsonError, Rules, scalar};
 use crate::types::{self, HIVE_TYPE, HiveType};

@@ -28,10 +28,13 @@
 
 mod column;
 mod cursor;
+mod fault;
+mod fields;
 mod nested;
 mod options;
 mod pattern;
 mod scalar;
+mod text;
 pub(crate) mod time;
 
 #[cfg(test)]
@@ -45,8 +48,9 @@ use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use thiserror::Error;
 
-use cursor::{Cursor, Fault, Token};
-use nested::Fields;
+use cursor::{Cursor, Token};
+use fault::Fault;
+use fields::Fields;
 use pattern::TimePattern;
 
 pub use options::JsonOptions;

@@ -142,6 +142,21 @@ fn a_malformed_record_is_refused_with_its_place() {
 }
 
 #[test]
+fn the_end_of_a_string_is_found_wherever_it_lies() {
+    let decoder = decoder(&[("v", "string")], JsonOptions::default());
+    for length in 0..40 {
+        let text = "é".repeat(length / 2) + &"x".repeat(length % 2) + "0123456789";
+        for (special, taken) in [("\n", None), ("\t", Some("\t")), ("\\n", Some("\n")), ("\\\"", Some("\""))]
+        {
+            let decoded = decode(&decoder, &[&format!("{{\"v\":\"{text}{special}{text}\"}}")]);
+            let values = decoded.batch.column(0).as_string::<i32>().iter().flatten().collect::<Vec<_>>();
+            let expected: Vec<String> = taken.map(|c| format!("{text}{c}{text}")).into_iter().collect();
+            assert_eq!(values, expected, "{length} and {special:?}");
+        }
+    }
+}
+
+#[test]
 fn a_record_of_several_objects_is_taken_whole_or_not_at_all() {
     let decoder = decoder(&[("n", "int")], JsonOptions::default());
     let decoded =
