@@ -9,6 +9,7 @@
 //!
 //! Start with `ops/create_delivery_stream.rs`, then `destination.rs` (settings to a delivery and back).
 
+mod decode;
 mod destination;
 mod error;
 mod keys;
@@ -58,7 +59,7 @@ impl Firehose {
 
 /// Every built operation with its handler.
 pub fn operations() -> Vec<aws::Operation<Firehose>> {
-    use aws::operation;
+    use aws::{operation, raw_operation};
     use model::op;
     vec![
         operation(&op::CREATE_DELIVERY_STREAM, ops::create_delivery_stream::handle),
@@ -66,8 +67,8 @@ pub fn operations() -> Vec<aws::Operation<Firehose>> {
         operation(&op::DESCRIBE_DELIVERY_STREAM, ops::describe_delivery_stream::handle),
         operation(&op::LIST_DELIVERY_STREAMS, ops::list_delivery_streams::handle),
         operation(&op::LIST_TAGS_FOR_DELIVERY_STREAM, ops::list_tags_for_delivery_stream::handle),
-        operation(&op::PUT_RECORD, ops::put_record::handle),
-        operation(&op::PUT_RECORD_BATCH, ops::put_record_batch::handle),
+        raw_operation(&op::PUT_RECORD, ops::put_record::handle),
+        raw_operation(&op::PUT_RECORD_BATCH, ops::put_record_batch::handle),
         operation(&op::TAG_DELIVERY_STREAM, ops::tag_delivery_stream::handle),
         operation(&op::UNTAG_DELIVERY_STREAM, ops::untag_delivery_stream::handle),
     ]

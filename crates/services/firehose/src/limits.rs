@@ -2,6 +2,15 @@
 
 use std::time::Duration;
 
+/// PutRecordBatch: records of a request.
+pub(crate) const RECORDS_MAX: usize = 500;
+
+/// Data of one record, before base64.
+pub(crate) const RECORD_BYTES_MAX: usize = 1_000 << 10;
+
+/// The name of a delivery stream.
+pub(crate) const NAME_CHARS_MAX: usize = 64;
+
 /// PutRecordBatch: all records of a request together, before base64.
 pub(crate) const BATCH_BYTES_MAX: usize = 4 << 20;
 

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
-use aws::{ApiError, Context};
+use aws::{ApiError, Codec, Context, Format};
+use bytes::Bytes;
 
+use crate::decode::{self, PutRequest};
 use crate::error::SLOW_DOWN;
 use crate::limits::BATCH_BYTES_MAX;
 use crate::model::{PutRecordBatchInput, PutRecordBatchOutput, PutRecordBatchResponseEntry, error};
@@ -12,22 +14,26 @@ use crate::{Firehose, put};
 pub(crate) async fn handle(
     ctx: Context,
     svc: Arc<Firehose>,
-    input: PutRecordBatchInput,
-) -> Result<PutRecordBatchOutput, ApiError> {
-    let PutRecordBatchInput { delivery_stream_name: name, records } = input;
-    let count = records.len();
-    let bytes: usize = records.iter().map(|record| record.data.len()).sum();
-    if bytes > BATCH_BYTES_MAX {
+    body: Bytes,
+    codec: Codec,
+) -> Result<Bytes, ApiError> {
+    let quick = if codec.format == Format::Json { decode::put_record_batch(&body) } else { None };
+    let PutRequest { name, data } = match quick {
+        Some(request) => request,
+        None => codec.decode::<PutRecordBatchInput>(&body)?.into(),
+    };
+    drop(body);
+    let count = data.len();
+    if data.iter().map(Bytes::len).sum::<usize>() > BATCH_BYTES_MAX {
         return Err(error::invalid_argument_exception("Records size exceeds 4 MB limit"));
     }
-    let data = records.into_iter().map(|record| record.data.into_bytes()).collect();
     match svc.append(&ctx, &name, data).await {
         Ok(accepted) => {
             let entry = |index| PutRecordBatchResponseEntry {
                 record_id: Some(put::record_id(accepted, index)),
                 ..PutRecordBatchResponseEntry::default()
             };
-            Ok(answer(0, (0..count as u64).map(entry).collect()))
+            codec.encode(&answer(0, (0..count as u64).map(entry).collect()))
         }
         Err(failure) if failure.message() == SLOW_DOWN => {
             let refused = PutRecordBatchResponseEntry {
@@ -35,7 +41,7 @@ pub(crate) async fn handle(
                 error_code: Some(failure.code().to_owned()),
                 error_message: Some(SLOW_DOWN.to_owned()),
             };
-            Ok(answer(count, vec![refused; count]))
+            codec.encode(&answer(count, vec![refused; count]))
         }
         Err(failure) => Err(failure),
     }
