@@ -1,8 +1,10 @@
 //! The S3 destination: settings of the API as a delivery of the engine, and back as a description.
 
+use std::time::Duration;
+
 use aws::{ApiError, Context};
 use flow::{Buffer, Compression, Encode, ErrorShape, FlowSpec, Prefix, RawEncode, Sink};
-use std::time::Duration;
+use serde_json::Value;
 
 use crate::Firehose;
 use crate::error::{bucket_error, spec_error};
@@ -13,7 +15,7 @@ use crate::model::{
     BufferingHints, CloudWatchLoggingOptions, CompressionFormat, CreateDeliveryStreamInput,
     DestinationDescription, EncryptionConfiguration, ExtendedS3DestinationConfiguration,
     ExtendedS3DestinationDescription, NoEncryptionConfig, S3BackupMode, S3DestinationConfiguration,
-    S3DestinationDescription, error,
+    S3DestinationDescription, UpdateDestinationInput, error,
 };
 use crate::stream::DESTINATION_ID;
 use crate::{processing, schema};
@@ -32,6 +34,31 @@ pub(crate) fn requested(
             Err(error::invalid_argument_exception("No destination configuration is given for the Firehose."))
         }
     }
+}
+
+/// The destination with the settings that the request names; the others stay. A setting that has members is
+/// replaced whole.
+pub(crate) fn updated(
+    current: &ExtendedS3DestinationConfiguration,
+    input: &UpdateDestinationInput,
+) -> Result<ExtendedS3DestinationConfiguration, ApiError> {
+    let update = match (&input.extended_s3_destination_update, &input.s3_destination_update) {
+        (Some(extended), None) => serde_json::to_value(extended),
+        (None, Some(simple)) => serde_json::to_value(simple),
+        _ => {
+            return Err(error::invalid_argument_exception(
+                "Exactly one destination update is supported for a Firehose",
+            ));
+        }
+    };
+    // All three shapes name their members alike.
+    let mut settings = serde_json::to_value(current).map_err(ApiError::internal)?;
+    if let Value::Object(update) = update.map_err(ApiError::internal)? {
+        for (name, value) in update {
+            settings[name] = value;
+        }
+    }
+    serde_json::from_value(settings).map_err(ApiError::internal)
 }
 
 fn extend(simple: S3DestinationConfiguration) -> ExtendedS3DestinationConfiguration {

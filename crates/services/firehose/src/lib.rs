@@ -71,6 +71,7 @@ pub fn operations() -> Vec<aws::Operation<Firehose>> {
         raw_operation(&op::PUT_RECORD_BATCH, ops::put_record_batch::handle),
         operation(&op::TAG_DELIVERY_STREAM, ops::tag_delivery_stream::handle),
         operation(&op::UNTAG_DELIVERY_STREAM, ops::untag_delivery_stream::handle),
+        operation(&op::UPDATE_DESTINATION, ops::update_destination::handle),
     ]
 }
 

@@ -529,6 +529,39 @@ pub struct ExtendedS3DestinationDescription {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct ExtendedS3DestinationUpdate {
+    #[serde(rename = "RoleARN", skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    #[serde(rename = "BucketARN", skip_serializing_if = "Option::is_none")]
+    pub bucket_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_output_prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffering_hints: Option<BufferingHints>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compression_format: Option<CompressionFormat>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption_configuration: Option<EncryptionConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud_watch_logging_options: Option<CloudWatchLoggingOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processing_configuration: Option<ProcessingConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_backup_mode: Option<S3BackupMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_format_conversion_configuration: Option<DataFormatConversionConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dynamic_partitioning_configuration: Option<DynamicPartitioningConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_extension: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom_time_zone: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct FailureDescription {
     pub type_: DeliveryStreamFailureType,
     pub details: String,
@@ -945,6 +978,27 @@ pub struct S3DestinationDescription {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct S3DestinationUpdate {
+    #[serde(rename = "RoleARN", skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    #[serde(rename = "BucketARN", skip_serializing_if = "Option::is_none")]
+    pub bucket_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_output_prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffering_hints: Option<BufferingHints>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compression_format: Option<CompressionFormat>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption_configuration: Option<EncryptionConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud_watch_logging_options: Option<CloudWatchLoggingOptions>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct SchemaConfiguration {
     #[serde(rename = "RoleARN", skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<String>,
@@ -1152,6 +1206,22 @@ pub struct UntagDeliveryStreamOutput {}
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct UpdateDestinationInput {
+    pub delivery_stream_name: String,
+    pub current_delivery_stream_version_id: String,
+    pub destination_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_destination_update: Option<S3DestinationUpdate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extended_s3_destination_update: Option<ExtendedS3DestinationUpdate>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UpdateDestinationOutput {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct VpcConfigurationDescription {
     pub subnet_ids: Vec<String>,
     #[serde(rename = "RoleARN")]
@@ -1216,6 +1286,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
         &op::PUT_RECORD_BATCH,
         &op::TAG_DELIVERY_STREAM,
         &op::UNTAG_DELIVERY_STREAM,
+        &op::UPDATE_DESTINATION,
     ],
     refused: &[
         RefusedOperation {
@@ -1223,12 +1294,13 @@ pub static SERVICE: ServiceModel = ServiceModel {
             reason: "there are no encryption keys yet",
         },
         RefusedOperation { name: "StopDeliveryStreamEncryption", reason: "there are no encryption keys yet" },
-        RefusedOperation {
-            name: "UpdateDestination",
-            reason: "destinations cannot be changed yet; delete and create",
-        },
     ],
     errors: &[
+        ErrorModel {
+            name: "ConcurrentModificationException",
+            code: "ConcurrentModificationException",
+            status: 400,
+        },
         ErrorModel { name: "InvalidArgumentException", code: "InvalidArgumentException", status: 400 },
         ErrorModel { name: "InvalidKMSResourceException", code: "InvalidKMSResourceException", status: 400 },
         ErrorModel { name: "InvalidSourceException", code: "InvalidSourceException", status: 400 },
@@ -1441,11 +1513,74 @@ pub mod op {
         idempotency_token: None,
         refused_fields: &[],
     };
+    pub static UPDATE_DESTINATION: OperationModel = OperationModel {
+        name: "UpdateDestination",
+        method: "POST",
+        uri: "/",
+        input: &schema::UPDATE_DESTINATION_INPUT,
+        output: &schema::UPDATE_DESTINATION_OUTPUT,
+        result_wrapper: "",
+        errors: &[
+            "InvalidArgumentException",
+            "ResourceInUseException",
+            "ResourceNotFoundException",
+            "ConcurrentModificationException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[
+            RefusedField {
+                path: &["AmazonOpenSearchServerlessDestinationUpdate"],
+                reason: "only S3 destinations are built",
+            },
+            RefusedField {
+                path: &["AmazonopensearchserviceDestinationUpdate"],
+                reason: "only S3 destinations are built",
+            },
+            RefusedField {
+                path: &["ElasticsearchDestinationUpdate"],
+                reason: "only S3 destinations are built",
+            },
+            RefusedField {
+                path: &[
+                    "ExtendedS3DestinationUpdate",
+                    "DataFormatConversionConfiguration",
+                    "OutputFormatConfiguration",
+                    "Serializer",
+                    "OrcSerDe",
+                ],
+                reason: "ORC output is not built yet",
+            },
+            RefusedField {
+                path: &["ExtendedS3DestinationUpdate", "EncryptionConfiguration", "KMSEncryptionConfig"],
+                reason: "there are no encryption keys yet",
+            },
+            RefusedField {
+                path: &["ExtendedS3DestinationUpdate", "S3BackupUpdate"],
+                reason: "source record backup is not built yet",
+            },
+            RefusedField {
+                path: &["HttpEndpointDestinationUpdate"],
+                reason: "only S3 destinations are built",
+            },
+            RefusedField { path: &["IcebergDestinationUpdate"], reason: "only S3 destinations are built" },
+            RefusedField { path: &["RedshiftDestinationUpdate"], reason: "only S3 destinations are built" },
+            RefusedField {
+                path: &["S3DestinationUpdate", "EncryptionConfiguration", "KMSEncryptionConfig"],
+                reason: "there are no encryption keys yet",
+            },
+            RefusedField { path: &["SnowflakeDestinationUpdate"], reason: "only S3 destinations are built" },
+            RefusedField { path: &["SplunkDestinationUpdate"], reason: "only S3 destinations are built" },
+        ],
+    };
 }
 
 /// The modelled errors.
 pub mod error {
     use aws::ApiError;
+
+    pub fn concurrent_modification_exception(message: impl Into<String>) -> ApiError {
+        ApiError::new("ConcurrentModificationException", 400, message)
+    }
 
     pub fn invalid_argument_exception(message: impl Into<String>) -> ApiError {
         ApiError::new("InvalidArgumentException", 400, message)
@@ -1484,6 +1619,7 @@ mod schema {
     use aws::model::{ANY, BOOLEAN, DOUBLE, INTEGER, Member, Pattern, STRING, Schema, TIMESTAMP};
 
     static ERROR_OUTPUT_PREFIX_PATTERN: Pattern = Pattern::new(".*", r"[^\n\r\x{85}\x{2028}\x{2029}]*");
+    static DELIVERY_STREAM_VERSION_ID_PATTERN: Pattern = Pattern::new("[0-9]+", "[0-9]+");
     static LOG_GROUP_NAME_PATTERN: Pattern = Pattern::new(r"[\.\-_/#A-Za-z0-9]*", r"[\.\-_/#A-Za-z0-9]*");
     static LOG_STREAM_NAME_PATTERN: Pattern = Pattern::new("[^:*]*", "[^:*]*");
     static DESTINATION_ID_PATTERN: Pattern = Pattern::new("[a-zA-Z0-9-]+", "[a-zA-Z0-9-]+");
@@ -1718,7 +1854,7 @@ mod schema {
             Member::new("FailureDescription", &FAILURE_DESCRIPTION),
             Member::new("DeliveryStreamEncryptionConfiguration", &DELIVERY_STREAM_ENCRYPTION_CONFIGURATION),
             Member::required("DeliveryStreamType", &DELIVERY_STREAM_TYPE),
-            Member::required("VersionId", &STRING),
+            Member::required("VersionId", &DELIVERY_STREAM_VERSION_ID),
             Member::new("CreateTimestamp", &TIMESTAMP),
             Member::new("LastUpdateTimestamp", &TIMESTAMP),
             Member::new("Source", &SOURCE_DESCRIPTION),
@@ -1740,6 +1876,8 @@ mod schema {
     pub(super) static DELIVERY_STREAM_NAME_LIST: Schema = Schema::list(&DELIVERY_STREAM_NAME);
     pub(super) static DELIVERY_STREAM_TYPE: Schema =
         Schema::enumeration(&["DirectPut", "KinesisStreamAsSource", "MSKAsSource", "DatabaseAsSource"]);
+    pub(super) static DELIVERY_STREAM_VERSION_ID: Schema =
+        Schema::string().sized(Some(1), Some(50)).matching(&DELIVERY_STREAM_VERSION_ID_PATTERN);
     pub(super) static DESCRIBE_DELIVERY_STREAM_INPUT: Schema = Schema::structure(
         "DescribeDeliveryStreamInput",
         &[
@@ -1879,6 +2017,26 @@ mod schema {
             Member::new("ProcessingConfiguration", &PROCESSING_CONFIGURATION),
             Member::new("S3BackupMode", &S3_BACKUP_MODE),
             Member::new("S3BackupDescription", &S3_DESTINATION_DESCRIPTION),
+            Member::new("DataFormatConversionConfiguration", &DATA_FORMAT_CONVERSION_CONFIGURATION),
+            Member::new("DynamicPartitioningConfiguration", &DYNAMIC_PARTITIONING_CONFIGURATION),
+            Member::new("FileExtension", &FILE_EXTENSION),
+            Member::new("CustomTimeZone", &CUSTOM_TIME_ZONE),
+        ],
+    );
+    pub(super) static EXTENDED_S3_DESTINATION_UPDATE: Schema = Schema::structure(
+        "ExtendedS3DestinationUpdate",
+        &[
+            Member::new("RoleARN", &ROLE_ARN),
+            Member::new("BucketARN", &BUCKET_ARN),
+            Member::new("Prefix", &PREFIX),
+            Member::new("ErrorOutputPrefix", &ERROR_OUTPUT_PREFIX),
+            Member::new("BufferingHints", &BUFFERING_HINTS),
+            Member::new("CompressionFormat", &COMPRESSION_FORMAT),
+            Member::new("EncryptionConfiguration", &ENCRYPTION_CONFIGURATION),
+            Member::new("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
+            Member::new("ProcessingConfiguration", &PROCESSING_CONFIGURATION),
+            Member::new("S3BackupMode", &S3_BACKUP_MODE),
+            Member::new("S3BackupUpdate", &ANY),
             Member::new("DataFormatConversionConfiguration", &DATA_FORMAT_CONVERSION_CONFIGURATION),
             Member::new("DynamicPartitioningConfiguration", &DYNAMIC_PARTITIONING_CONFIGURATION),
             Member::new("FileExtension", &FILE_EXTENSION),
@@ -2197,6 +2355,19 @@ mod schema {
             Member::new("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
         ],
     );
+    pub(super) static S3_DESTINATION_UPDATE: Schema = Schema::structure(
+        "S3DestinationUpdate",
+        &[
+            Member::new("RoleARN", &ROLE_ARN),
+            Member::new("BucketARN", &BUCKET_ARN),
+            Member::new("Prefix", &PREFIX),
+            Member::new("ErrorOutputPrefix", &ERROR_OUTPUT_PREFIX),
+            Member::new("BufferingHints", &BUFFERING_HINTS),
+            Member::new("CompressionFormat", &COMPRESSION_FORMAT),
+            Member::new("EncryptionConfiguration", &ENCRYPTION_CONFIGURATION),
+            Member::new("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
+        ],
+    );
     pub(super) static SCHEMA_CONFIGURATION: Schema = Schema::structure(
         "SchemaConfiguration",
         &[
@@ -2319,6 +2490,25 @@ mod schema {
     );
     pub(super) static UNTAG_DELIVERY_STREAM_OUTPUT: Schema =
         Schema::structure("UntagDeliveryStreamOutput", &[]);
+    pub(super) static UPDATE_DESTINATION_INPUT: Schema = Schema::structure(
+        "UpdateDestinationInput",
+        &[
+            Member::required("DeliveryStreamName", &DELIVERY_STREAM_NAME),
+            Member::required("CurrentDeliveryStreamVersionId", &DELIVERY_STREAM_VERSION_ID),
+            Member::required("DestinationId", &DESTINATION_ID),
+            Member::new("S3DestinationUpdate", &S3_DESTINATION_UPDATE),
+            Member::new("ExtendedS3DestinationUpdate", &EXTENDED_S3_DESTINATION_UPDATE),
+            Member::new("RedshiftDestinationUpdate", &ANY),
+            Member::new("ElasticsearchDestinationUpdate", &ANY),
+            Member::new("AmazonopensearchserviceDestinationUpdate", &ANY),
+            Member::new("SplunkDestinationUpdate", &ANY),
+            Member::new("HttpEndpointDestinationUpdate", &ANY),
+            Member::new("AmazonOpenSearchServerlessDestinationUpdate", &ANY),
+            Member::new("SnowflakeDestinationUpdate", &ANY),
+            Member::new("IcebergDestinationUpdate", &ANY),
+        ],
+    );
+    pub(super) static UPDATE_DESTINATION_OUTPUT: Schema = Schema::structure("UpdateDestinationOutput", &[]);
     pub(super) static VPC_CONFIGURATION_DESCRIPTION: Schema = Schema::structure(
         "VpcConfigurationDescription",
         &[
@@ -2338,7 +2528,7 @@ mod tests {
     #[test]
     fn every_constraint_of_every_built_operation_is_checked() {
         let tried = assert_constraints(&SERVICE);
-        assert_eq!(tried.operations, 9);
+        assert_eq!(tried.operations, 10);
     }
 
     #[test]
@@ -2352,5 +2542,6 @@ mod tests {
         assert_round_trip::<PutRecordBatchInput>(&op::PUT_RECORD_BATCH);
         assert_round_trip::<TagDeliveryStreamInput>(&op::TAG_DELIVERY_STREAM);
         assert_round_trip::<UntagDeliveryStreamInput>(&op::UNTAG_DELIVERY_STREAM);
+        assert_round_trip::<UpdateDestinationInput>(&op::UPDATE_DESTINATION);
     }
 }

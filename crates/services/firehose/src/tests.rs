@@ -3,4 +3,5 @@
 mod creating;
 mod describing;
 mod putting;
+mod updating;
 mod world;

@@ -9,3 +9,4 @@ pub(crate) mod put_record;
 pub(crate) mod put_record_batch;
 pub(crate) mod tag_delivery_stream;
 pub(crate) mod untag_delivery_stream;
+pub(crate) mod update_destination;
