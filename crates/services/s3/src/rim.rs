@@ -18,7 +18,7 @@ use std::sync::Arc;
 use aws::{Body, CredentialStore};
 use futures::future::BoxFuture;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use rt::Rt;
 use s3s::service::{S3Service, S3ServiceBuilder};
@@ -73,6 +73,9 @@ impl Http {
                 failed(error)
             }
         };
+        if let Some(status) = response.extensions_mut().remove::<StatusCode>() {
+            *response.status_mut() = status;
+        }
         if let Ok(id) = HeaderValue::try_from(&request_id) {
             response.headers_mut().insert("x-amz-request-id", id);
         }
@@ -115,7 +118,7 @@ impl aws::HttpService for Http {
 fn failed(error: S3Error) -> Response<s3s::Body> {
     error.to_http_response().unwrap_or_else(|_| {
         let mut response = Response::new(s3s::Body::empty());
-        *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         response
     })
 }

@@ -1,4 +1,3 @@
-use http::StatusCode;
 use s3s::dto::{AbortMultipartUploadInput, AbortMultipartUploadOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
@@ -12,5 +11,5 @@ pub(crate) async fn handle(
     let input = &request.input;
     s3.own_bucket(&request, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     s3.objects.abort_upload(&input.bucket, &input.key, &input.upload_id).await.map_err(refused)?;
-    Ok(S3Response::with_status(AbortMultipartUploadOutput::default(), StatusCode::NO_CONTENT))
+    Ok(S3Response::new(AbortMultipartUploadOutput::default()))
 }

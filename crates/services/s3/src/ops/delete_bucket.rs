@@ -1,4 +1,3 @@
-use http::StatusCode;
 use s3s::dto::{DeleteBucketInput, DeleteBucketOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
@@ -12,5 +11,5 @@ pub(crate) async fn handle(
     let input = &request.input;
     s3.own_bucket(&request, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     s3.objects.delete_bucket(&input.bucket).await.map_err(refused)?;
-    Ok(S3Response::with_status(DeleteBucketOutput::default(), StatusCode::NO_CONTENT))
+    Ok(S3Response::new(DeleteBucketOutput::default()))
 }

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use http::StatusCode;
 use s3s::dto::{DeleteBucketTaggingInput, DeleteBucketTaggingOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
@@ -14,5 +13,5 @@ pub(crate) async fn handle(
     let input = &request.input;
     s3.own_bucket(&request, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     s3.objects.set_bucket_tags(&input.bucket, BTreeMap::new()).await.map_err(refused)?;
-    Ok(S3Response::with_status(DeleteBucketTaggingOutput::default(), StatusCode::NO_CONTENT))
+    Ok(S3Response::new(DeleteBucketTaggingOutput::default()))
 }

@@ -1,4 +1,3 @@
-use http::StatusCode;
 use s3s::dto::{DeleteObjectInput, DeleteObjectOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
@@ -15,5 +14,5 @@ pub(crate) async fn handle(
     let condition = write_condition(input.if_match.as_ref(), None)?;
     // Deleting what is not there is a success.
     s3.objects.delete_if(&input.bucket, &input.key, condition).await.map_err(refused)?;
-    Ok(S3Response::with_status(DeleteObjectOutput::default(), StatusCode::NO_CONTENT))
+    Ok(S3Response::new(DeleteObjectOutput::default()))
 }

@@ -1,4 +1,3 @@
-use http::StatusCode;
 use objects::{ByteRange, ObjectBody, ObjectInfo};
 use s3s::dto::{ChecksumMode, GetObjectInput, GetObjectOutput, Range, StreamingBlob};
 use s3s::{S3Request, S3Response, S3Result};
@@ -43,9 +42,9 @@ pub(crate) async fn handle(
     if input.part_number.is_some() {
         output.parts_count = object.parts.and_then(|parts| i32::try_from(parts).ok());
     }
-    let status = if content_range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    // With a range, `s3s` answers that the content is partial.
     output.content_range = content_range;
-    Ok(S3Response::with_status(output, status))
+    Ok(S3Response::new(output))
 }
 
 async fn open(s3: &S3, input: &GetObjectInput) -> S3Result<(ObjectInfo, ObjectBody)> {

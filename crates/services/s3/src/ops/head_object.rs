@@ -48,18 +48,15 @@ pub(crate) async fn handle(
         checksums::show!(output, object.checksums.values);
         output.checksum_type = checksums::kind(&object.checksums);
     }
-    let mut headers = overrides(input)?;
-    let status = match range.filter(|range| !range.is_empty()) {
-        None => StatusCode::OK,
-        Some(range) => {
-            output.content_length = Some(size(range.end - range.start));
-            let shown = format!("bytes {}-{}/{}", range.start, range.end - 1, object.size);
-            headers.insert(header::CONTENT_RANGE, text(&shown)?);
-            StatusCode::PARTIAL_CONTENT
-        }
-    };
-    let mut response = S3Response::with_status(output, status);
-    response.headers = headers;
+    let mut response = S3Response::new(output);
+    response.headers = overrides(input)?;
+    if let Some(range) = range.filter(|range| !range.is_empty()) {
+        response.output.content_length = Some(size(range.end - range.start));
+        response.output.content_range =
+            Some(format!("bytes {}-{}/{}", range.start, range.end - 1, object.size));
+        // `s3s` does this for GET alone; the rim does it for what is marked so.
+        response.extensions.insert(StatusCode::PARTIAL_CONTENT);
+    }
     Ok(response)
 }
 

@@ -31,7 +31,6 @@ pub(crate) async fn handle(
         bucket_region: Some(bucket.owner.region.as_str().to_owned()),
         creation_date: Some(timestamp(bucket.created)),
         name: Some(bucket.name),
-        ..Bucket::default()
     });
     Ok(S3Response::new(ListBucketsOutput {
         buckets: Some(listed.collect()),

@@ -1,4 +1,3 @@
-use http::StatusCode;
 use s3s::dto::{PutBucketTaggingInput, PutBucketTaggingOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
@@ -15,5 +14,5 @@ pub(crate) async fn handle(
     s3.own_bucket(&request, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let tags = tags_in(input.tagging.tag_set.clone(), BUCKET_TAGS_MAX)?;
     s3.objects.set_bucket_tags(&input.bucket, tags).await.map_err(refused)?;
-    Ok(S3Response::with_status(PutBucketTaggingOutput::default(), StatusCode::NO_CONTENT))
+    Ok(S3Response::new(PutBucketTaggingOutput::default()))
 }

@@ -19,7 +19,7 @@ pub(crate) const SIGNATURE_PARAMETERS: [&str; 7] = [
 ];
 
 /// Headers that operations read, or that say how a request travels.
-const KNOWN: [&str; 34] = [
+const KNOWN: [&str; 30] = [
     "x-amz-checksum-algorithm",
     "x-amz-checksum-crc32",
     "x-amz-checksum-crc32c",
@@ -40,7 +40,7 @@ const KNOWN: [&str; 34] = [
     "x-amz-expected-bucket-owner",
     "x-amz-metadata-directive",
     "x-amz-mp-object-size",
-    "x-amz-object-ownership",
+    "x-amz-object-attributes",
     // Nobody pays by request here, so whoever offers to may.
     "x-amz-request-payer",
     "x-amz-sdk-checksum-algorithm",
@@ -51,10 +51,6 @@ const KNOWN: [&str; 34] = [
     "x-amz-trailer",
     "x-amz-user-agent",
     "x-amz-te",
-    "x-amz-bucket-region",
-    "x-amz-max-parts",
-    "x-amz-part-number-marker",
-    "x-amz-cf-id",
 ];
 
 /// Headers that are fine as long as they ask for what is true anyway.
