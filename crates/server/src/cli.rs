@@ -1,0 +1,128 @@
+//! What can be typed: commands, flags and the environment variables behind them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The AWS data pipeline as software you own.
+#[derive(Debug, Parser)]
+#[command(name = "mulgil", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    after_help = "Flags win over MULGIL_… variables, which win over the config file, which wins over defaults."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the AWS APIs until interrupted.
+    Serve(ServeArgs),
+    /// Play real flights through Kinesis, Firehose, Glue and Athena, then keep serving.
+    Demo(DemoArgs),
+    /// Run one SQL statement in Athena on the running server and print its answer.
+    Sql(SqlArgs),
+    /// Print the variables that point AWS SDKs and tools at the server: eval "$(mulgil env)".
+    Env(ClientArgs),
+    /// Say whether the server runs, where, and what it holds.
+    Status(ClientArgs),
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub struct ServeArgs {
+    /// Where everything is kept [default: $XDG_DATA_HOME/mulgil, else ~/.local/share/mulgil].
+    #[arg(long, value_name = "DIR", env = "MULGIL_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:4566].
+    #[arg(long, value_name = "HOST:PORT", env = "MULGIL_LISTEN")]
+    pub listen: Option<String>,
+
+    /// The local account, twelve digits [default: 000000000000].
+    #[arg(long, value_name = "ID", env = "MULGIL_ACCOUNT")]
+    pub account: Option<String>,
+
+    /// Region told to clients by `mulgil env`, and assumed where a request names none [default: us-east-1].
+    #[arg(long, value_name = "REGION", env = "MULGIL_REGION")]
+    pub region: Option<String>,
+
+    /// TOML file with these settings and credentials.
+    #[arg(long, value_name = "FILE", env = "MULGIL_CONFIG")]
+    pub config: Option<PathBuf>,
+
+    /// Keep everything in a temporary directory that is gone at exit, and offer POST /_mulgil/reset.
+    #[arg(long, env = "MULGIL_EPHEMERAL")]
+    pub ephemeral: bool,
+
+    /// Accept any signature, or none. Loopback only.
+    #[arg(long, env = "MULGIL_INSECURE_ANY_CREDENTIALS")]
+    pub insecure_any_credentials: bool,
+
+    /// What to log: error, warn, info, debug, trace, or a filter such as flow=debug [default: info].
+    #[arg(long, value_name = "FILTER", env = "MULGIL_LOG")]
+    pub log: Option<String>,
+
+    /// How to write the log, on standard error [default: text].
+    #[arg(long, value_name = "FORMAT", env = "MULGIL_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Exit after the answers: 0 when every count matches what was put.
+    #[arg(long)]
+    pub once: bool,
+
+    /// Play at most this many flights.
+    #[arg(long, value_name = "N")]
+    pub records: Option<usize>,
+
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ClientArgs {
+    /// Data directory of the server.
+    #[arg(long, value_name = "DIR", env = "MULGIL_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct SqlArgs {
+    /// The statement, in Athena's dialect.
+    pub statement: String,
+
+    /// Database that unqualified table names mean.
+    #[arg(long, short, value_name = "NAME", default_value = "default")]
+    pub database: String,
+
+    /// Values for the ? in the statement, as SQL literals, in order.
+    #[arg(long = "parameter", short, value_name = "LITERAL")]
+    pub parameters: Vec<String>,
+
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: AnswerFormat,
+
+    /// Where the result is spooled [default: s3://aws-athena-query-results-ACCOUNT-REGION/sql/].
+    #[arg(long, value_name = "S3-URI")]
+    pub output: Option<String>,
+
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum AnswerFormat {
+    Table,
+    Csv,
+}

@@ -1,0 +1,211 @@
+//! One configuration from three places. A flag wins over its `MULGIL_…` variable, the variable over the
+//! config file, the file over the default.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use names::{AccountId, Region};
+use serde::Deserialize;
+
+use crate::cli::{LogFormat, ServeArgs};
+
+const LISTEN: &str = "127.0.0.1:4566";
+const ACCOUNT: &str = "000000000000";
+const REGION: &str = "us-east-1";
+const LOG: &str = "info";
+
+/// Everything `serve` needs to know, checked.
+#[derive(Debug)]
+pub struct Config {
+    pub home: Home,
+    pub listen: SocketAddr,
+    /// True where the user chose the address, so that another must not be taken silently.
+    pub listen_chosen: bool,
+    pub account: AccountId,
+    pub region: Region,
+    pub credentials: Vec<Credentials>,
+    pub insecure_any_credentials: bool,
+    pub log: String,
+    pub log_format: LogFormat,
+}
+
+/// Where state lives.
+#[derive(Debug, Clone)]
+pub enum Home {
+    Directory(PathBuf),
+    /// A temporary directory, removed at exit.
+    Ephemeral,
+}
+
+/// A long-lived key of the local account's root.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+    }
+}
+
+/// The config file; every field is optional and named as its flag.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data_dir: Option<PathBuf>,
+    listen: Option<String>,
+    account: Option<String>,
+    region: Option<String>,
+    ephemeral: Option<bool>,
+    insecure_any_credentials: Option<bool>,
+    log: Option<String>,
+    log_format: Option<LogFormat>,
+    #[serde(default)]
+    credentials: Vec<Credentials>,
+}
+
+impl Config {
+    /// Merges the flags (which already include the environment) with the config file and the defaults.
+    ///
+    /// # Errors
+    /// One sentence naming the setting that is wrong.
+    pub fn load(args: &ServeArgs) -> Result<Config> {
+        let file = args.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
+        let listen = args.listen.clone().or(file.listen);
+        let account = args.account.clone().or(file.account).unwrap_or_else(|| ACCOUNT.to_owned());
+        let region = args.region.clone().or(file.region).unwrap_or_else(|| REGION.to_owned());
+        let data_dir = args.data_dir.clone().or(file.data_dir);
+        let home = if args.ephemeral || file.ephemeral.unwrap_or(false) {
+            Home::Ephemeral
+        } else {
+            Home::Directory(data_dir.map_or_else(default_data_dir, Ok)?)
+        };
+        let mut credentials = file.credentials;
+        credentials.extend(credentials_from_environment()?);
+        let config = Config {
+            home,
+            listen_chosen: listen.is_some(),
+            listen: parse_listen(listen.as_deref().unwrap_or(LISTEN))?,
+            account: AccountId::new(&account)
+                .with_context(|| format!("account '{account}' is not twelve digits"))?,
+            region: Region::new(&region)
+                .with_context(|| format!("region '{region}' is not a region name"))?,
+            credentials,
+            insecure_any_credentials: args.insecure_any_credentials
+                || file.insecure_any_credentials.unwrap_or(false),
+            log: args.log.clone().or(file.log).unwrap_or_else(|| LOG.to_owned()),
+            log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
+        };
+        config.check_exposure()?;
+        Ok(config)
+    }
+
+    /// Nobody should serve a network by accident: beyond loopback the user must have chosen who may.
+    fn check_exposure(&self) -> Result<()> {
+        if self.listen.ip().is_loopback() {
+            return Ok(());
+        }
+        if self.insecure_any_credentials {
+            bail!("--insecure-any-credentials is for loopback addresses only, not {}", self.listen);
+        }
+        if self.credentials.is_empty() {
+            bail!(
+                "refusing to listen on {} without configured credentials: set MULGIL_ACCESS_KEY_ID and \
+                 MULGIL_SECRET_ACCESS_KEY, or [[credentials]] in the config file",
+                self.listen
+            );
+        }
+        Ok(())
+    }
+}
+
+/// `$XDG_DATA_HOME/mulgil`, else `~/.local/share/mulgil`.
+///
+/// # Errors
+/// When neither variable is set.
+pub fn default_data_dir() -> Result<PathBuf> {
+    if let Some(base) = std::env::var_os("XDG_DATA_HOME").filter(|value| !value.is_empty()) {
+        return Ok(PathBuf::from(base).join("mulgil"));
+    }
+    let home = std::env::var_os("HOME").context("neither --data-dir nor HOME is set")?;
+    Ok(PathBuf::from(home).join(".local/share/mulgil"))
+}
+
+impl File {
+    fn read(path: &Path) -> Result<File> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("the config file {} cannot be read", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("the config file {} is not valid", path.display()))
+    }
+}
+
+/// Secrets come from the environment or the file, never from a flag that `ps` shows.
+fn credentials_from_environment() -> Result<Option<Credentials>> {
+    let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    match (read("MULGIL_ACCESS_KEY_ID"), read("MULGIL_SECRET_ACCESS_KEY")) {
+        (Some(access_key_id), Some(secret_access_key)) => {
+            Ok(Some(Credentials { access_key_id, secret_access_key }))
+        }
+        (None, None) => Ok(None),
+        _ => bail!("MULGIL_ACCESS_KEY_ID and MULGIL_SECRET_ACCESS_KEY must be set together"),
+    }
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr> {
+    use std::net::ToSocketAddrs;
+    text.to_socket_addrs()
+        .ok()
+        .and_then(|mut addresses| addresses.next())
+        .with_context(|| format!("listen address '{text}' is not HOST:PORT"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args() -> ServeArgs {
+        ServeArgs { data_dir: Some("/nowhere".into()), ..ServeArgs::default() }
+    }
+
+    fn with_file(text: &str, args: ServeArgs) -> Result<Config> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mulgil.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(&ServeArgs { config: Some(path), ..args })
+    }
+
+    #[test]
+    fn defaults_stay_on_loopback() {
+        let config = Config::load(&args()).unwrap();
+        assert_eq!(config.listen.to_string(), LISTEN);
+        assert!(!config.listen_chosen);
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file() {
+        let flags = ServeArgs { region: Some("eu-west-1".into()), ..args() };
+        let config = with_file("region = 'ap-northeast-2'\nlog = 'debug'", flags).unwrap();
+        assert_eq!(config.region.as_str(), "eu-west-1");
+        assert_eq!(config.log, "debug");
+    }
+
+    #[test]
+    fn an_unknown_setting_in_the_file_is_named() {
+        let error = with_file("regoin = 'x'", args()).unwrap_err();
+        assert!(format!("{error:#}").contains("regoin"), "{error:#}");
+    }
+
+    #[test]
+    fn beyond_loopback_needs_credentials() {
+        let open = ServeArgs { listen: Some("0.0.0.0:0".into()), ..args() };
+        assert!(Config::load(&open).unwrap_err().to_string().contains("without configured credentials"));
+        let keys = "[[credentials]]\naccess_key_id = 'a'\nsecret_access_key = 'b'";
+        assert!(with_file(keys, open.clone()).is_ok());
+        let insecure = ServeArgs { insecure_any_credentials: true, ..open };
+        assert!(with_file(keys, insecure).unwrap_err().to_string().contains("loopback"));
+    }
+}

@@ -1,0 +1,148 @@
+//! Composition: one short function per part, in the order of the layers.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use athena::{Athena, AthenaSettings};
+use aws::{Credential, HttpService, Limits, LocalAccount, MemoryCredentials, Router, RouterBuilder, Service};
+use firehose::Firehose;
+use flow::{Flow, FlowSettings};
+use glue::Glue;
+use kinesis::Kinesis;
+use lake::Lake;
+use log::{Log, LogSettings};
+use meta::Meta;
+use objects::Objects;
+use query::{Engine, QuerySettings};
+use rt::Rt;
+use s3::S3Deps;
+use sts::Sts;
+
+use crate::config::{Config, Home};
+use crate::data_dir::DataDir;
+use crate::internal;
+
+/// The engines, opened. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Engines {
+    pub(crate) meta: Meta,
+    pub(crate) objects: Objects,
+    pub(crate) log: Log,
+    pub(crate) lake: Lake,
+    pub(crate) query: Engine,
+    pub(crate) flow: Flow,
+}
+
+/// Opens the engines below `data_dir` and puts every service behind one router.
+///
+/// # Errors
+/// The sentence of the part that cannot open.
+pub(crate) async fn open(config: &Config, data_dir: &DataDir, rt: &Rt) -> Result<(Router, Engines)> {
+    let engines = engines(data_dir, rt).await?;
+    let credentials = credentials(config, data_dir, rt)?;
+    let mut router =
+        Router::builder(rt.clone(), Arc::new(LocalAccount), credentials.clone(), Limits::default());
+    router.service(kinesis_service(&engines, rt));
+    router.service(firehose_service(&engines, rt).await?);
+    router.service(glue_service(&engines));
+    router.service(athena_service(&engines, rt).await?);
+    router.service(sts_service(rt, credentials.clone()));
+    router.fallback_http(s3_service(config, &engines, rt, credentials));
+    internal_endpoints(&mut router, config, &engines, rt);
+    Ok((router.build(), engines))
+}
+
+async fn engines(data_dir: &DataDir, rt: &Rt) -> Result<Engines> {
+    let path = data_dir.path();
+    let meta = Meta::open(&path.join("meta.sqlite"), rt.clone()).await?;
+    let objects = Objects::open(&path.join("objects"), meta.clone(), rt.clone()).await?;
+    let log = Log::open(&path.join("log"), meta.clone(), rt.clone(), LogSettings::default()).await?;
+    let lake = Lake::new(meta.clone(), objects.clone(), rt.clone());
+    let settings = QuerySettings { spill_directory: Some(path.join("spill")), ..QuerySettings::default() };
+    let query = Engine::new(rt.clone(), lake.clone(), settings);
+    let flow = Flow::new(
+        rt.clone(),
+        meta.clone(),
+        log.clone(),
+        objects.clone(),
+        lake.clone(),
+        FlowSettings::default(),
+    );
+    Ok(Engines { meta, objects, log, lake, query, flow })
+}
+
+/// The configured keys, or the one generated for this data directory.
+fn credentials(config: &Config, data_dir: &DataDir, rt: &Rt) -> Result<Arc<MemoryCredentials>> {
+    let keys = match config.credentials.first() {
+        Some(first) => {
+            data_dir.keep_credentials(first).context("the configured access key cannot be kept")?;
+            config.credentials.clone()
+        }
+        None => vec![data_dir.credentials(rt)?],
+    };
+    let store = if config.insecure_any_credentials {
+        MemoryCredentials::insecure_any(config.account.clone(), config.region.clone())
+    } else {
+        MemoryCredentials::new()
+    };
+    for key in keys {
+        store.insert(key.access_key_id, Credential::root(config.account.clone(), key.secret_access_key));
+    }
+    Ok(Arc::new(store))
+}
+
+fn kinesis_service(engines: &Engines, rt: &Rt) -> Service {
+    let kinesis = Kinesis::new(rt.clone(), engines.meta.clone(), engines.log.clone());
+    Service::new(&kinesis::model::SERVICE, Arc::new(kinesis), kinesis::operations())
+}
+
+async fn firehose_service(engines: &Engines, rt: &Rt) -> Result<Service> {
+    let Engines { meta, objects, log, lake, flow, .. } = engines.clone();
+    let firehose = Firehose::new(rt.clone(), meta, log, objects, lake, flow);
+    firehose.start().await.context("the deliveries cannot be resumed")?;
+    Ok(Service::new(&firehose::model::SERVICE, Arc::new(firehose), firehose::operations()))
+}
+
+fn glue_service(engines: &Engines) -> Service {
+    let glue = Glue::new(engines.lake.clone());
+    Service::new(&glue::model::SERVICE, Arc::new(glue), glue::operations())
+}
+
+async fn athena_service(engines: &Engines, rt: &Rt) -> Result<Service> {
+    let Engines { meta, objects, lake, query, .. } = engines.clone();
+    let athena = Arc::new(Athena::new(rt.clone(), meta, objects, lake, query, AthenaSettings::default()));
+    athena.start().await.context("the queries cannot be resumed")?;
+    Ok(Service::new(&athena::model::SERVICE, athena, athena::operations()))
+}
+
+fn sts_service(rt: &Rt, credentials: Arc<MemoryCredentials>) -> Service {
+    Service::new(&sts::model::SERVICE, Arc::new(Sts::new(rt.clone(), credentials)), sts::operations())
+}
+
+fn s3_service(
+    config: &Config,
+    engines: &Engines,
+    rt: &Rt,
+    credentials: Arc<MemoryCredentials>,
+) -> impl HttpService {
+    s3::http(S3Deps {
+        rt: rt.clone(),
+        objects: engines.objects.clone(),
+        credentials,
+        authorizer: Arc::new(LocalAccount),
+        region: config.region.clone(),
+        base_domains: Vec::new(),
+    })
+}
+
+fn internal_endpoints(router: &mut RouterBuilder, config: &Config, engines: &Engines, rt: &Rt) {
+    let (clock, started) = (rt.clone(), rt.instant());
+    router.internal("GET", "/_mulgil/health", move |_| {
+        let health = internal::health(&clock, started);
+        async move { health }
+    });
+    if matches!(config.home, Home::Ephemeral) {
+        let engines = engines.clone();
+        router.internal("POST", "/_mulgil/reset", move |_| internal::reset(engines.clone()));
+    }
+}
