@@ -34,6 +34,8 @@ pub struct CreateStreamInput {
     pub stream_mode_details: Option<StreamModeDetails>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_record_size_in_ki_b: Option<i32>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -689,10 +691,6 @@ pub mod op {
         idempotency_token: None,
         refused_fields: &[
             RefusedField {
-                path: &["MaxRecordSizeInKiB"],
-                reason: "records are limited to 1 MiB until large records are built",
-            },
-            RefusedField {
                 path: &["RecordDistributionStrategy"],
                 reason: "records go where their partition key hashes to",
             },
@@ -1134,7 +1132,7 @@ mod schema {
             Member::new("StreamModeDetails", &STREAM_MODE_DETAILS),
             Member::new("Tags", &TAG_MAP),
             Member::new("WarmThroughputMiBps", &ANY),
-            Member::new("MaxRecordSizeInKiB", &ANY),
+            Member::new("MaxRecordSizeInKiB", &MAX_RECORD_SIZE_IN_KI_B),
             Member::new("RecordDistributionStrategy", &ANY),
         ],
     );
@@ -1305,6 +1303,7 @@ mod schema {
         "ListTagsForStreamOutput",
         &[Member::required("Tags", &TAG_LIST), Member::required("HasMoreTags", &BOOLEAN)],
     );
+    pub(super) static MAX_RECORD_SIZE_IN_KI_B: Schema = Schema::integer(Some(1024), Some(10240));
     pub(super) static METRICS_NAME_LIST: Schema = Schema::list(&STRING);
     pub(super) static NEXT_TOKEN: Schema = Schema::string().sized(Some(1), Some(1048576));
     pub(super) static PARTITION_KEY: Schema = Schema::string().sized(Some(1), Some(256));
@@ -1470,7 +1469,7 @@ mod schema {
             Member::required("OpenShardCount", &INTEGER),
             Member::new("ConsumerCount", &INTEGER),
             Member::new("WarmThroughput", &WARM_THROUGHPUT_OBJECT),
-            Member::new("MaxRecordSizeInKiB", &INTEGER),
+            Member::new("MaxRecordSizeInKiB", &MAX_RECORD_SIZE_IN_KI_B),
             Member::new("ChannelCount", &INTEGER),
             Member::new("RecordDistributionStrategy", &STRING),
             Member::new("QueueCount", &INTEGER),
