@@ -98,7 +98,14 @@ class Server:
         if (code := self.process.poll()) is not None:
             self.process = None
             raise AssertionError(f"mulgil ended with {code}:\n{self.log()}")
-        return self.healthy()
+        return self._announced() and self.healthy()
+
+    def _announced(self) -> bool:
+        """Whether the address in the data directory is this process's, not the one's before."""
+        try:
+            return endpoint_file(self.data_dir)["pid"] == self.process.pid
+        except (FileNotFoundError, ValueError):
+            return False
 
     def healthy(self) -> bool:
         try:
