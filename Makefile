@@ -66,5 +66,7 @@ blackbox: tools build
 test: check unit blackbox
 	$(MULGIL) demo --once --ephemeral --listen 127.0.0.1:0
 
-bench: build
-	cargo run --release --locked --package mulgil-bench -- --bin "$(abspath $(MULGIL))" $(ARGS)
+# All packages at once, so that the engine keeps the features it was built with for the binary.
+bench:
+	cargo build --release --locked --workspace --bin mulgil --bin bench
+	$(TARGET)/release/bench --bin "$(abspath $(MULGIL))" --scratch $(TARGET) $(ARGS)
