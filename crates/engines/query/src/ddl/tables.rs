@@ -1,0 +1,233 @@
+//! CREATE TABLE and ALTER TABLE.
+
+use std::collections::HashSet;
+
+use lake::format::StoredAs;
+use lake::{CatalogError, Column, Partition, Serde, Storage, Table};
+
+use super::cursor::ObjectName;
+use super::run::{database_of, failed, table};
+use super::statement::{AlterTable, ColumnDefinition, CreateTable, PartitionSpec};
+use crate::engine::{Engine, Session};
+use crate::error::{ErrorKind, QueryError};
+
+fn semantic(message: impl std::fmt::Display) -> QueryError {
+    QueryError::new(ErrorKind::Ddl, format!("FAILED: SemanticException {message}"))
+}
+
+fn column(definition: &ColumnDefinition) -> Column {
+    Column { comment: definition.comment.clone(), ..Column::new(&definition.name, &definition.type_) }
+}
+
+pub(super) async fn create(
+    engine: &Engine,
+    session: &Session,
+    definition: CreateTable,
+) -> Result<(), QueryError> {
+    let Some(name) = definition.name.clone() else { return Err(semantic("a table needs a name")) };
+    let property =
+        |key: &str| definition.properties.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v);
+    if property("table_type").is_some_and(|kind| kind.eq_ignore_ascii_case("iceberg")) {
+        return Err(QueryError::unsupported("An Iceberg table"));
+    }
+    if !definition.external {
+        return Err(semantic("only external tables can be created: use CREATE EXTERNAL TABLE"));
+    }
+    let Some(location) = &definition.location else {
+        return Err(semantic("Cannot create table without a LOCATION"));
+    };
+    if let Err(error) = lake::location::parse(location) {
+        return Err(semantic(error));
+    }
+    let mut seen = HashSet::new();
+    for column in definition.columns.iter().chain(&definition.partition_keys) {
+        if !seen.insert(&column.name) {
+            return Err(semantic(format!("[Error 10036]: Duplicate column name: {}", column.name)));
+        }
+    }
+    let mut table = Table::new(database_of(session, &name), name.name.clone());
+    table.description.clone_from(&definition.comment);
+    table.columns = definition.columns.iter().map(column).collect();
+    table.partition_keys = definition.partition_keys.iter().map(column).collect();
+    table.storage = storage(&definition, location)?;
+    table.parameters = definition.properties.iter().cloned().collect();
+    table.parameters.entry("EXTERNAL".into()).or_insert_with(|| "TRUE".into());
+    table.parameters.insert("transient_lastDdlTime".into(), (session.now.as_millis() / 1000).to_string());
+    match engine.lake().catalog().create_table(&session.scope, table).await {
+        Err(CatalogError::TableExists { .. }) if definition.if_not_exists => Ok(()),
+        other => other.map(|_| ()).map_err(failed),
+    }
+}
+
+fn storage(definition: &CreateTable, location: &str) -> Result<Storage, QueryError> {
+    let stored_as = match &definition.stored_as {
+        None => StoredAs::TextFile,
+        Some(name) => StoredAs::parse(name)
+            .ok_or_else(|| semantic(format!("Unrecognized file format in STORED AS clause: {name}")))?,
+    };
+    let mut storage = stored_as.storage(location);
+    if definition.input_format.is_some() {
+        storage.input_format.clone_from(&definition.input_format);
+        storage.output_format.clone_from(&definition.output_format);
+    }
+    if let Some(class) = &definition.serde {
+        let name = storage.serde.name.take();
+        storage.serde = Serde {
+            name,
+            library: Some(class.clone()),
+            parameters: std::mem::take(&mut storage.serde.parameters),
+        };
+    }
+    storage.serde.parameters.extend(definition.serde_properties.iter().cloned());
+    Ok(storage)
+}
+
+pub(super) async fn alter(
+    engine: &Engine,
+    session: &Session,
+    name: &ObjectName,
+    action: AlterTable,
+) -> Result<(), QueryError> {
+    let table = table(engine, session, name).await?;
+    if table.is_view() {
+        return Err(semantic(format!("Cannot alter the view {}.{}", table.database, table.name)));
+    }
+    match action {
+        AlterTable::AddPartitions { if_not_exists, partitions } => {
+            add_partitions(engine, session, &table, if_not_exists, &partitions).await
+        }
+        AlterTable::DropPartitions { if_exists, partitions } => {
+            let values = partitions.iter().map(|spec| values(&table, spec)).collect::<Result<Vec<_>, _>>()?;
+            let catalog = engine.lake().catalog();
+            let outcomes =
+                catalog.delete_partitions(&session.scope, &table.database, &table.name, &values).await;
+            for outcome in outcomes.map_err(failed)? {
+                match outcome {
+                    Err(CatalogError::NoSuchPartition { .. }) if if_exists => {}
+                    other => other.map_err(failed)?,
+                }
+            }
+            Ok(())
+        }
+        AlterTable::RenamePartition { from, to } => rename(engine, session, &table, &from, &to).await,
+        AlterTable::AddColumns(columns) => {
+            let mut changed = table;
+            for definition in &columns {
+                let known = changed.columns.iter().chain(&changed.partition_keys);
+                if known.into_iter().any(|column| column.name.eq_ignore_ascii_case(&definition.name)) {
+                    return Err(semantic(format!(
+                        "[Error 10036]: Duplicate column name: {}",
+                        definition.name
+                    )));
+                }
+                changed.columns.push(column(definition));
+            }
+            update(engine, session, changed).await
+        }
+        AlterTable::ReplaceColumns(columns) => {
+            let changed = Table { columns: columns.iter().map(column).collect(), ..table };
+            update(engine, session, changed).await
+        }
+        AlterTable::SetLocation { partition, location } => {
+            lake::location::parse(&location).map_err(semantic)?;
+            match partition {
+                None => {
+                    let storage = Storage { location: Some(location), ..table.storage.clone() };
+                    update(engine, session, Table { storage, ..table }).await
+                }
+                Some(spec) => {
+                    let values = values(&table, &spec)?;
+                    let catalog = engine.lake().catalog();
+                    let found =
+                        catalog.partition(&session.scope, &table.database, &table.name, &values).await;
+                    let mut found = found.map_err(failed)?;
+                    found.storage.location = Some(location);
+                    let done = catalog
+                        .update_partition(&session.scope, &table.database, &table.name, &values, found)
+                        .await;
+                    done.map_err(failed)
+                }
+            }
+        }
+        AlterTable::SetProperties(properties) => {
+            let mut changed = table;
+            changed.parameters.extend(properties);
+            update(engine, session, changed).await
+        }
+    }
+}
+
+async fn update(engine: &Engine, session: &Session, table: Table) -> Result<(), QueryError> {
+    let version = table.version;
+    let done = engine.lake().catalog().update_table(&session.scope, table, Some(version), true).await;
+    done.map(|_| ()).map_err(failed)
+}
+
+/// One value per partition key, in the keys' order.
+fn values(table: &Table, spec: &PartitionSpec) -> Result<Vec<String>, QueryError> {
+    let value = |key: &Column| {
+        let found = spec.iter().find(|(name, _)| name.eq_ignore_ascii_case(&key.name));
+        found.map(|(_, value)| value.clone())
+    };
+    let values: Option<Vec<String>> = table.partition_keys.iter().map(value).collect();
+    match values {
+        Some(values) if values.len() == spec.len() && !values.is_empty() => Ok(values),
+        _ => {
+            let keys: Vec<&str> = spec.iter().map(|(key, _)| key.as_str()).collect();
+            Err(semantic(format!("Invalid partition spec specified: [{}]", keys.join(", "))))
+        }
+    }
+}
+
+async fn add_partitions(
+    engine: &Engine,
+    session: &Session,
+    table: &Table,
+    if_not_exists: bool,
+    partitions: &[(PartitionSpec, Option<String>)],
+) -> Result<(), QueryError> {
+    let mut all = Vec::with_capacity(partitions.len());
+    for (spec, location) in partitions {
+        let values = values(table, spec)?;
+        let partition = match location {
+            None => {
+                Partition::at_default(table, values).ok_or_else(|| semantic("the table has no location"))?
+            }
+            Some(location) => {
+                lake::location::parse(location).map_err(semantic)?;
+                let storage = Storage {
+                    location: Some(location.clone()),
+                    columns: table.columns.clone(),
+                    ..table.storage.clone()
+                };
+                Partition::new(values, storage)
+            }
+        };
+        all.push(partition);
+    }
+    let catalog = engine.lake().catalog();
+    let outcomes = catalog.create_partitions(&session.scope, &table.database, &table.name, all).await;
+    for outcome in outcomes.map_err(failed)? {
+        match outcome {
+            Err(CatalogError::PartitionExists { .. }) if if_not_exists => {}
+            other => other.map_err(failed)?,
+        }
+    }
+    Ok(())
+}
+
+async fn rename(
+    engine: &Engine,
+    session: &Session,
+    table: &Table,
+    from: &PartitionSpec,
+    to: &PartitionSpec,
+) -> Result<(), QueryError> {
+    let (from, to) = (values(table, from)?, values(table, to)?);
+    let catalog = engine.lake().catalog();
+    let mut partition =
+        catalog.partition(&session.scope, &table.database, &table.name, &from).await.map_err(failed)?;
+    partition.values = to;
+    let done = catalog.update_partition(&session.scope, &table.database, &table.name, &from, partition).await;
+    done.map_err(failed)
+}

@@ -1,0 +1,16 @@
+//! `typeof`.
+
+use std::sync::Arc;
+
+use arrow::array::StringArray;
+use datafusion::logical_expr::ScalarUDF;
+
+use super::scalar::{P, R, exact};
+use crate::types::display;
+
+pub(super) fn all() -> Vec<ScalarUDF> {
+    vec![exact("typeof", &[P::Any], R::Str, |args| {
+        let name = display(args.columns[0].data_type());
+        Ok(Arc::new(StringArray::from(vec![name.as_str(); args.rows])))
+    })]
+}
