@@ -162,9 +162,7 @@ impl Log {
 
     pub async fn topic(&self, id: &TopicId) -> Result<Topic, LogError> {
         let topic = self.state(id)?;
-        for partition in &topic.partitions {
-            self.expire(partition).await?;
-        }
+        self.expire(&topic.partitions).await?;
         Ok(topic.describe())
     }
 
@@ -210,9 +208,7 @@ impl Log {
     pub async fn set_retention(&self, id: &TopicId, retention: Duration) -> Result<(), LogError> {
         let topic = self.state(id)?;
         let missing = || LogError::NoSuchTopic(id.clone());
-        for partition in &topic.partitions {
-            self.expire(partition).await?;
-        }
+        self.expire(&topic.partitions).await?;
         for attempt in 1.. {
             let entry = self.inner.meta.get(&LogKey::Topic(id).key()).await?.ok_or_else(missing)?;
             let mut record: TopicRecord = entry.json()?;
@@ -242,7 +238,7 @@ impl Log {
         limit: ReadLimit,
     ) -> Result<Page, LogError> {
         let partition = self.state(id)?.partition(partition)?.clone();
-        self.expire(&partition).await?;
+        self.expire(std::slice::from_ref(&partition)).await?;
         if let Some(page) = partition.read_cached(from, limit) {
             return Ok(page);
         }
@@ -253,7 +249,7 @@ impl Log {
     /// The offset to read from for a position.
     pub async fn locate(&self, id: &TopicId, partition: u32, position: Position) -> Result<Offset, LogError> {
         let partition = self.state(id)?.partition(partition)?.clone();
-        self.expire(&partition).await?;
+        self.expire(std::slice::from_ref(&partition)).await?;
         let journal = self.inner.journal.clone();
         match position {
             Position::Oldest | Position::Latest => journal.locate(&partition, position),
@@ -323,13 +319,16 @@ impl Log {
         self.inner.topics.read().get(id).cloned().ok_or_else(|| LogError::NoSuchTopic(id.clone()))
     }
 
-    async fn expire(&self, partition: &Arc<PartitionState>) -> Result<(), LogError> {
+    /// Gives up what is over its time. Nothing leaves this thread unless there may be something.
+    async fn expire(&self, partitions: &[Arc<PartitionState>]) -> Result<(), LogError> {
         let now = self.inner.rt.now();
-        if !partition.may_expire(now) {
+        let due: Vec<_> = partitions.iter().filter(|partition| partition.may_expire(now)).cloned().collect();
+        if due.is_empty() {
             return Ok(());
         }
-        let (journal, partition) = (self.inner.journal.clone(), partition.clone());
-        Ok(self.inner.rt.blocking("log expire", move || journal.expire(&partition, now)).await?)
+        let journal = self.inner.journal.clone();
+        let expire = move || due.iter().try_for_each(|partition| journal.expire(partition, now));
+        Ok(self.inner.rt.blocking("log expire", expire).await?)
     }
 }
 

@@ -110,7 +110,7 @@ fn put_record_body() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn the_decoders_agree_on_documents(body in prop_oneof![put_records_body(), put_record_body()]) {
@@ -171,6 +171,22 @@ fn too_many_records_and_too_much_data_are_left_to_the_generated_decoder() {
     };
     assert!(put_record(&body(DATA_BYTES_MAX)).is_some());
     assert!(put_record(&body(DATA_BYTES_MAX + 1)).is_none());
+}
+
+#[test]
+fn names_and_keys_are_as_long_as_the_model_says() {
+    let body = |name: usize, key: &str| {
+        let input = json!({"StreamName": "s".repeat(name), "PartitionKey": key, "Data": ""});
+        Bytes::from(input.to_string())
+    };
+    let long = "키".repeat(256);
+    for (name, key, taken) in
+        [(128, "k", true), (129, "k", false), (0, "k", false), (1, &*long, true), (1, "", false)]
+    {
+        assert_eq!(put_record(&body(name, key)).is_some(), taken, "{name}");
+        assert_eq!(generated_one(&body(name, key)).is_some(), taken, "{name}");
+    }
+    assert!(put_record(&body(1, &format!("{long}k"))).is_none());
 }
 
 #[test]
