@@ -121,6 +121,11 @@ impl Pending {
         Close::Later { at, records: (buffer.bytes - self.bytes).div_ceil(record_bytes) }
     }
 
+    /// Whether a batch of these would be closed by its size.
+    pub(crate) fn fills(&self, buffer: &Buffer) -> bool {
+        self.oldest.is_some() && self.bytes >= buffer.bytes
+    }
+
     /// An upper bound for the source bytes of a batch of these.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
@@ -145,6 +150,7 @@ pub(crate) async fn cut(
             cut.push(span);
         }
     }
+    debug_assert!(!cut.is_empty(), "the oldest record lies before the boundary");
     Ok(cut)
 }
 

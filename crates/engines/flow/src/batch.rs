@@ -7,12 +7,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use log::Offset;
 use rt::{Rt, Task};
+use tokio::sync::watch;
 
 use crate::FlowError;
-use crate::delivery::Parts;
 use crate::encode::{Converted, Converter, Count, Encoder, Payload};
 use crate::failpoints::at;
 use crate::output::{Output, Sealed};
+use crate::parts::Parts;
 use crate::plan::Plan;
 use crate::reader::{CHUNK_BYTES, Chunk, Reader};
 use crate::reject::{Attempt, FailureKind};
@@ -42,26 +43,96 @@ pub(crate) fn memory_bytes(plan: &Plan) -> u64 {
     batch.min(chunks) * COPIES + batch / 2
 }
 
-pub(crate) async fn run(parts: &Parts, plan: &Plan) -> Result<Outcome, FlowError> {
-    let spec = &plan.spec;
-    let attempt =
-        Attempt { planned: plan.planned, table_version: plan.table.as_ref().map(|table| table.version) };
-    let converter = Converter::new(&spec.encode, plan.table.as_ref(), &spec.sink.errors, attempt)?;
-    let converter = Arc::new(converter);
-    let reader = Reader::new(parts.log.clone(), plan);
-    let mut ahead =
-        Ahead { rt: parts.rt.clone(), reader, converter, converting: VecDeque::new(), read: false };
-    let mut writing = Writing::new(parts, plan)?;
-    let mut next = ahead.next().await?;
-    while let Some(current) = next {
-        // While one chunk is encoded and written, the following ones are read and converted.
-        let (written, following) = futures::join!(writing.push(current), ahead.next());
-        written?;
-        next = following?;
-        parts.pass(at::AFTER_CHUNK).await?;
+/// A batch in work.
+pub(crate) struct Batch<'a> {
+    ahead: Ahead,
+    writing: Writing<'a>,
+}
+
+/// Keeps a batch from writing before its plan is stored.
+pub(crate) struct Gate {
+    closed: Option<watch::Receiver<bool>>,
+}
+
+/// Opens a [`Gate`]; dropped unopened, the batch behind it fails.
+pub(crate) struct Opener {
+    gate: watch::Sender<bool>,
+}
+
+impl Gate {
+    pub(crate) fn open() -> Gate {
+        Gate { closed: None }
     }
-    let Ahead { reader, .. } = ahead;
-    writing.finish(reader.ends().collect(), reader.missing()).await
+
+    pub(crate) fn closed() -> (Opener, Gate) {
+        let (gate, closed) = watch::channel(false);
+        (Opener { gate }, Gate { closed: Some(closed) })
+    }
+
+    async fn pass(&mut self) -> Result<(), FlowError> {
+        if let Some(closed) = &mut self.closed {
+            closed.wait_for(|open| *open).await.map_err(|_| FlowError::Conflict)?;
+            self.closed = None;
+        }
+        Ok(())
+    }
+}
+
+impl Opener {
+    pub(crate) fn open(&self) {
+        self.gate.send_replace(true);
+    }
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(parts: &'a Parts, plan: Arc<Plan>, gate: Gate) -> Result<Batch<'a>, FlowError> {
+        let (encode, table) = (&plan.spec.encode, plan.table.as_ref());
+        let attempt = Attempt { planned: plan.planned, table_version: table.map(|table| table.version) };
+        let ahead = Ahead {
+            rt: parts.rt.clone(),
+            reader: Reader::new(parts.log.clone(), &plan),
+            converter: Arc::new(Converter::new(encode, table, &plan.spec.sink.errors, attempt)?),
+            converting: VecDeque::new(),
+            read: false,
+        };
+        let encoder = Encoder::new(encode, table)?;
+        let writing = Writing {
+            parts,
+            plan,
+            gate,
+            encoder: Some(encoder),
+            data: None,
+            errors: None,
+            delivered: Count::default(),
+            rejected: Count::default(),
+        };
+        Ok(Batch { ahead, writing })
+    }
+
+    /// Takes every record of the batch from the source to the encoder.
+    pub(crate) async fn produce(&mut self) -> Result<(), FlowError> {
+        let Batch { ahead, writing } = self;
+        let mut next = ahead.next().await?;
+        while let Some(current) = next {
+            // While one chunk is encoded and written, the following ones are read and converted.
+            let (written, following) = futures::join!(writing.push(current), ahead.next());
+            written?;
+            next = following?;
+            writing.parts.pass(at::AFTER_CHUNK).await?;
+        }
+        Ok(())
+    }
+
+    /// Where each partition stands, once all is produced.
+    pub(crate) fn ends(&self) -> BTreeMap<u32, Offset> {
+        self.ahead.reader.ends().collect()
+    }
+
+    /// Writes what is left and makes the objects durable.
+    pub(crate) async fn finish(self) -> Result<Outcome, FlowError> {
+        let (ends, missing) = (self.ends(), self.ahead.reader.missing());
+        self.writing.finish(ends, missing).await
+    }
 }
 
 /// Reads and converts ahead of the encoder, on other threads.
@@ -99,7 +170,8 @@ impl Ahead {
 /// The objects of a batch, each opened when there is something to put in it.
 struct Writing<'a> {
     parts: &'a Parts,
-    plan: &'a Plan,
+    plan: Arc<Plan>,
+    gate: Gate,
     /// Taken while a thread works with it.
     encoder: Option<Encoder>,
     data: Option<Output>,
@@ -108,20 +180,7 @@ struct Writing<'a> {
     rejected: Count,
 }
 
-impl<'a> Writing<'a> {
-    fn new(parts: &'a Parts, plan: &'a Plan) -> Result<Writing<'a>, FlowError> {
-        let encoder = Encoder::new(&plan.spec.encode, plan.table.as_ref())?;
-        Ok(Writing {
-            parts,
-            plan,
-            encoder: Some(encoder),
-            data: None,
-            errors: None,
-            delivered: Count::default(),
-            rejected: Count::default(),
-        })
-    }
-
+impl Writing<'_> {
     async fn push(&mut self, converted: Converted) -> Result<(), FlowError> {
         let Converted { payload, delivered, rejected, error_lines } = converted;
         self.delivered.add(delivered);
@@ -169,6 +228,7 @@ impl<'a> Writing<'a> {
 
     async fn write_data(&mut self, bytes: Bytes) -> Result<(), FlowError> {
         if self.data.is_none() {
+            self.gate.pass().await?;
             let sink = &self.plan.spec.sink;
             let opened = Output::open(
                 &self.parts.objects,
@@ -183,6 +243,7 @@ impl<'a> Writing<'a> {
 
     async fn write_errors(&mut self, lines: Bytes) -> Result<(), FlowError> {
         if self.errors.is_none() {
+            self.gate.pass().await?;
             let planned = self.plan.error_keys.iter().find(|(kind, _)| *kind == FailureKind::Format);
             let (_, key) = planned.expect("a plan names the object of every kind its encoding can reject");
             let opened = Output::open(&self.parts.objects, &self.plan.spec.sink.bucket, key, None);

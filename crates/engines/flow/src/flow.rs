@@ -8,8 +8,9 @@ use objects::Objects;
 use parking_lot::Mutex;
 use rt::{Rt, Task};
 
-use crate::delivery::{Delivery, Live, Parts};
+use crate::delivery::Delivery;
 use crate::ledger::{FlowStatus, Phase};
+use crate::parts::{Live, Parts};
 use crate::state::State;
 use crate::{FlowError, FlowId, FlowSettings, FlowSpec, Start, keys};
 

@@ -29,6 +29,7 @@
 
 mod backlog;
 mod batch;
+mod commit;
 mod delivery;
 mod encode;
 mod error;
@@ -37,6 +38,7 @@ mod flow;
 mod keys;
 mod ledger;
 mod output;
+mod parts;
 mod plan;
 mod prefix;
 mod reader;

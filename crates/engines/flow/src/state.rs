@@ -1,6 +1,7 @@
 //! The state of record of a delivery, and the transactions that change it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use log::Offset;
 use meta::{Entry, Meta, Revision, Txn};
@@ -41,7 +42,7 @@ pub(crate) struct State {
     pub(crate) ledger: Ledger,
     /// A partition that is absent is read from its oldest record: it came later.
     pub(crate) offsets: BTreeMap<u32, Offset>,
-    pub(crate) plan: Option<Plan>,
+    pub(crate) plan: Option<Arc<Plan>>,
     spec_revision: Revision,
     ledger_revision: Revision,
     plan_revision: Option<Revision>,
@@ -101,7 +102,7 @@ impl State {
             incarnation: kept.incarnation,
             ledger: kept.ledger,
             offsets: read_offsets(meta, id).await?,
-            plan,
+            plan: plan.map(Arc::new),
             spec_revision: spec.revision,
             ledger_revision: ledger.revision,
             plan_revision,
@@ -116,29 +117,51 @@ impl State {
             .require_absent(keys::plan(id))
             .put_json(keys::plan(id), &plan);
         self.plan_revision = Some(meta.commit(txn).await?);
-        self.plan = Some(plan);
+        self.plan = Some(Arc::new(plan));
         Ok(())
     }
 
+    /// The plan in work.
+    pub(crate) fn planned(&self) -> Arc<Plan> {
+        self.plan.clone().expect("a batch is delivered after it was planned")
+    }
+
     /// What the commit of the batch in work requires and writes here; the caller adds its objects and
-    /// partitions. Only one of several that hold the same plan can succeed.
-    pub(crate) fn settle(&self, id: &FlowId, ledger: &Ledger, ends: &BTreeMap<u32, Offset>) -> Txn {
+    /// partitions. Only one of several that hold the same plan can succeed. `next` becomes the plan in
+    /// work, if the spec it was made from still holds.
+    pub(crate) fn settle(
+        &self,
+        id: &FlowId,
+        ledger: &Ledger,
+        ends: &BTreeMap<u32, Offset>,
+        next: Option<&Plan>,
+    ) -> Txn {
         let plan_revision = self.plan_revision.expect("only a planned batch is settled");
         let txn = Txn::new()
-            .require_present(keys::spec(id))
             .require_revision(keys::ledger(id), self.ledger_revision)
             .require_revision(keys::plan(id), plan_revision)
-            .delete(keys::plan(id))
             .put_json(keys::ledger(id), &StoredLedger::new(&self.incarnation, ledger.clone()));
+        let txn = match next {
+            None => txn.require_present(keys::spec(id)).delete(keys::plan(id)),
+            Some(next) => {
+                txn.require_revision(keys::spec(id), self.spec_revision).put_json(keys::plan(id), next)
+            }
+        };
         put_offsets(txn, id, ends)
     }
 
     /// After the commit of [`State::settle`].
-    pub(crate) fn settled(&mut self, ledger: Ledger, ends: BTreeMap<u32, Offset>, revision: Revision) {
+    pub(crate) fn settled(
+        &mut self,
+        ledger: Ledger,
+        ends: &BTreeMap<u32, Offset>,
+        next: Option<Arc<Plan>>,
+        revision: Revision,
+    ) {
         self.ledger = ledger;
         self.offsets.extend(ends);
-        self.plan = None;
-        self.plan_revision = None;
+        self.plan_revision = next.is_some().then_some(revision);
+        self.plan = next;
         self.ledger_revision = revision;
     }
 
