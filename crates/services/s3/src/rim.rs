@@ -26,6 +26,8 @@ use s3s::{S3Error, S3Result};
 
 use crate::caller::Caller;
 use crate::{S3, S3Deps};
+#[cfg(test)]
+pub(crate) use access::PERMISSIONS;
 use access::{Access, CLAIMS, Claims, Keys};
 use hosts::Hosts;
 

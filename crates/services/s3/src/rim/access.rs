@@ -104,7 +104,7 @@ impl S3Access for Access {
 }
 
 /// The built operations and the permission each needs.
-const PERMISSIONS: [(&str, &str); 27] = [
+pub(crate) const PERMISSIONS: [(&str, &str); 27] = [
     ("AbortMultipartUpload", "AbortMultipartUpload"),
     ("CompleteMultipartUpload", "PutObject"),
     ("CopyObject", "PutObject"),

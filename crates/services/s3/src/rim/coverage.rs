@@ -1,6 +1,7 @@
 //! What a signature must cover: a header that means something and is not signed could have been added by
 //! anybody on the way.
 
+use super::headers::{decoded, is_presigned_v2, parameters};
 use aws::sigv4::{Authorization, SignatureError};
 use http::request::Parts;
 use s3s::{S3Error, S3Result, s3_error};
@@ -9,7 +10,7 @@ use s3s::{S3Error, S3Result, s3_error};
 /// signature passes: it is refused when it turns out to be nobody's.
 pub(crate) fn check(parts: &Parts) -> S3Result<Option<String>> {
     let Some(authorization) = Authorization::of(parts).map_err(|error| malformed(parts, error))? else {
-        return Ok(None);
+        return Ok(token_of_v2(parts));
     };
     let signed: Vec<&str> = authorization.signed_headers.split(';').collect();
     if !signed.contains(&"host") {
@@ -26,6 +27,15 @@ pub(crate) fn check(parts: &Parts) -> S3Result<Option<String>> {
         }
     }
     Ok(authorization.session_token.map(|token| token.into_owned()))
+}
+
+/// A signature of version 2 covers every `x-amz-` header there is.
+fn token_of_v2(parts: &Parts) -> Option<String> {
+    if !is_presigned_v2(parts) {
+        return None;
+    }
+    let token = parameters(parts).find(|(name, _)| *name == "x-amz-security-token");
+    token.and_then(|(_, value)| String::from_utf8(decoded(value)).ok())
 }
 
 fn malformed(parts: &Parts, error: SignatureError) -> S3Error {

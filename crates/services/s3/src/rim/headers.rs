@@ -63,12 +63,17 @@ const DEFAULTS: [(&str, &[&str]); 6] = [
     ("x-amz-object-ownership", &["BucketOwnerEnforced"]),
 ];
 
-/// Signatures of version 2 and uploads from HTML forms.
+/// Whether a presigned URL has a signature of version 2, as SDKs still make them for the oldest regions.
+/// `s3s` checks these too; unlike version 2 in a header, they expire.
+pub(crate) fn is_presigned_v2(parts: &Parts) -> bool {
+    parameters(parts).any(|(name, _)| name == "AWSAccessKeyId")
+}
+
+/// Signatures of version 2 in the header, which nothing keeps from being used again, and uploads from HTML
+/// forms.
 pub(crate) fn refuse_kinds(parts: &Parts) -> S3Result<()> {
     let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let old_header = text(header::AUTHORIZATION).is_some_and(|value| value.starts_with("AWS "));
-    let old_query = parameters(parts).any(|(name, _)| name == "AWSAccessKeyId");
-    if old_header || old_query {
+    if text(header::AUTHORIZATION).is_some_and(|value| value.starts_with("AWS ")) {
         return Err(s3_error!(
             InvalidRequest,
             "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
@@ -83,17 +88,19 @@ pub(crate) fn refuse_kinds(parts: &Parts) -> S3Result<()> {
     Ok(())
 }
 
-/// Presigning turns headers into parameters; here they become headers again. They are signed as
-/// parameters, so nobody else can have added them.
+/// Presigning turns headers into parameters; here they become headers again. Version 4 signs them as
+/// parameters and version 2 as headers, so nobody else can have added them.
 pub(crate) fn hoist(parts: &mut Parts) {
+    let signed_as_header = is_presigned_v2(parts).then_some("x-amz-security-token");
     let mut found = Vec::new();
     for (name, value) in parameters(parts) {
         let name = name.to_ascii_lowercase();
-        if !name.starts_with("x-amz-") || SIGNATURE_PARAMETERS.contains(&name.as_str()) {
+        let about_signature =
+            SIGNATURE_PARAMETERS.contains(&name.as_str()) && signed_as_header != Some(name.as_str());
+        if !name.starts_with("x-amz-") || about_signature {
             continue;
         }
-        let value = value.replace('+', " ");
-        let value = percent_decode_str(&value).collect::<Vec<u8>>();
+        let value = decoded(value);
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(&value)) {
             found.push((name, value));
         }
@@ -124,6 +131,11 @@ pub(crate) fn refuse_unknown(parts: &Parts) -> S3Result<()> {
         }
     }
     Ok(())
+}
+
+/// A parameter's value as its sender meant it.
+pub(crate) fn decoded(value: &str) -> Vec<u8> {
+    percent_decode_str(&value.replace('+', " ")).collect()
 }
 
 /// The query's parameters as they were sent.

@@ -12,7 +12,7 @@ use names::Region;
 use s3s::{Body, S3Result, s3_error};
 
 use super::chunked;
-use super::headers::{SIGNATURE_PARAMETERS, parameters};
+use super::headers::{SIGNATURE_PARAMETERS, is_presigned_v2, parameters};
 use crate::caller::Caller;
 use crate::upload_body::Trailers;
 
@@ -27,8 +27,10 @@ pub(crate) fn believe(parts: &mut Parts, caller: &Caller, unchecked: Unchecked) 
     caller.principal.get_or_init(|| Principal::root(unchecked.account, key));
     parts.headers.remove(header::AUTHORIZATION);
     parts.headers.remove("x-amz-security-token");
+    let old: &[&str] = if is_presigned_v2(parts) { &["AWSAccessKeyId", "Signature", "Expires"] } else { &[] };
     let kept: Vec<String> = parameters(parts)
         .filter(|(name, _)| !SIGNATURE_PARAMETERS.contains(&name.to_ascii_lowercase().as_str()))
+        .filter(|(name, _)| !old.contains(name))
         .map(|(name, value)| if value.is_empty() { name.to_owned() } else { format!("{name}={value}") })
         .collect();
     let path = parts.uri.path();

@@ -67,6 +67,15 @@ async fn operations_that_are_not_built_are_refused_by_name() {
     assert!(bench.raw(form, "").await.refused(501, "NotImplemented").text().contains("PostObject"));
 }
 
+#[test]
+fn the_contract_and_the_permissions_list_the_same_operations() {
+    let contract = include_str!("../../contract.toml");
+    let built = contract.lines().filter_map(|line| line.strip_prefix("[built.")?.strip_suffix(']'));
+    let mut built: Vec<&str> = built.collect();
+    built.sort_unstable();
+    assert_eq!(built, crate::rim::PERMISSIONS.map(|(name, _)| name));
+}
+
 #[tokio::test]
 async fn malformed_documents_are_refused() {
     let bench = Bench::new().await;
