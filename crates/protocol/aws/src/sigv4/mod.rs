@@ -1,7 +1,7 @@
 //! AWS Signature Version 4: how a request is signed, and how a signature is checked.
 //!
 //! A signature covers method, path, query, the headers it lists and the hash of the body, in the
-//! canonical spelling of [`canonical`]. The key is derived from the secret for a day, a region and
+//! canonical spelling of `canonical`. The key is derived from the secret for a day, a region and
 //! a service ([`SigningKeys`] remembers the derivations). Server and client share all of it;
 //! signatures are compared in constant time.
 

@@ -54,7 +54,9 @@ const KNOWN: [&str; 30] = [
 ];
 
 /// Headers that are fine as long as they ask for what is true anyway.
-const DEFAULTS: [(&str, &[&str]); 6] = [
+const DEFAULTS: [(&str, &[&str]); 7] = [
+    // The C++ SDK says which API it speaks; there is one.
+    ("x-amz-api-version", &["2006-03-01"]),
     ("x-amz-acl", &["private", "bucket-owner-full-control"]),
     ("x-amz-storage-class", &["STANDARD"]),
     ("x-amz-bucket-object-lock-enabled", &["false", "False"]),
