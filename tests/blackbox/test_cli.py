@@ -296,10 +296,10 @@ class TestModes:
             for round_ in range(3):
                 create_stream(kinesis, "s", shards=2)
                 put = kinesis.put_record(StreamName="s", PartitionKey="k", Data=b"%d" % round_)
-                s3.create_bucket(Bucket="b")
-                s3.put_object(Bucket="b", Key="k", Body=b"x")
+                s3.create_bucket(Bucket="bkt")
+                s3.put_object(Bucket="bkt", Key="k", Body=b"x")
                 glue.create_database(DatabaseInput={"Name": "d"})
-                assert keys_below(s3, "b") == ["k"] and put["SequenceNumber"]
+                assert keys_below(s3, "bkt") == ["k"] and put["SequenceNumber"]
                 before = time.monotonic()
                 request = urllib.request.Request(f"{server.endpoint}/_mulgil/reset", method="POST")
                 with urllib.request.urlopen(request) as answer:

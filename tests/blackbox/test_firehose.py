@@ -137,7 +137,7 @@ def test_bad_records_go_to_the_error_output_with_reason_bytes_and_arrival(
     assert sorted(row["id"] for row in rows) == list(range(10))
     assert sorted(base64.b64decode(e["rawData"]) for e in errors) == sorted(bad)
     for error in errors:
-        assert error["errorCode"] and error["errorMessage"], error
+        assert error["lastErrorCode"] and error["lastErrorMessage"], error
         assert error["attemptsMade"] >= 1
         assert error["arrivalTimestamp"] > 1_700_000_000_000
     assert all(key.startswith("errors/format-conversion-failed/") for key in keys_below(s3, bucket, "errors/"))

@@ -49,7 +49,7 @@ def test_acknowledged_data_survives_a_full_disk_and_writes_go_on_when_there_is_s
 def check(server, ballast):
     kinesis, s3 = server.client("kinesis"), server.client("s3")
     create_stream(kinesis, "s")
-    s3.create_bucket(Bucket="b")
+    s3.create_bucket(Bucket="full")
     (shard,) = shards_of(kinesis, "s")
     free = os.statvfs(ballast.parent)
     ballast.write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - (24 << 20))))
@@ -60,7 +60,7 @@ def check(server, ballast):
 
     def put_object(n):
         body = os.urandom(500_000)
-        s3.put_object(Bucket="b", Key=f"{n}", Body=body)
+        s3.put_object(Bucket="full", Key=f"{n}", Body=body)
         return f"{n}", body
 
     records, code = put_until_refused(put_record, 400)
@@ -77,7 +77,7 @@ def check(server, ballast):
     ballast.unlink()
     records.append(wait_until(lambda: try_put(put_record, len(records)), "records are taken again"))
     key, body = wait_until(lambda: try_put(put_object, 1000), "objects are taken again")
-    assert s3.get_object(Bucket="b", Key=key)["Body"].read() == body
+    assert s3.get_object(Bucket="full", Key=key)["Body"].read() == body
     everything_is_there()
     server.kill9()
     server.start()

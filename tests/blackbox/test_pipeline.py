@@ -63,7 +63,7 @@ def test_every_record_put_is_a_row_or_an_error_and_new_partitions_need_no_repair
 
     found = wait_until(errors, "every bad record is in the error output")
     assert sorted(base64.b64decode(e["rawData"]) for e in found) == sorted(bad)
-    assert all(e["errorMessage"] and e["arrivalTimestamp"] > 1_700_000_000_000 for e in found)
+    assert all(e["lastErrorMessage"] and e["arrivalTimestamp"] > 1_700_000_000_000 for e in found)
     assert all(key.startswith("errors/format-conversion-failed/") for key in keys_below(s3, bucket, "errors/"))
 
 
