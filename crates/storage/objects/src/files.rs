@@ -230,9 +230,15 @@ impl StagedFile {
         self.files.table.lock().staged.remove(&self.id);
     }
 
-    /// Nobody knows whether something refers to it: leave it for the sweep of the next start.
-    pub(crate) fn leave(mut self) {
+    /// A commit that refers to it is on its way: until its end is known the file stays, whatever happens to
+    /// whoever waits for it. The sweep of the next start knows.
+    pub(crate) fn hold(&mut self) {
         self.unlink = false;
+    }
+
+    /// The commit did not happen.
+    pub(crate) fn release(&mut self) {
+        self.unlink = true;
     }
 }
 

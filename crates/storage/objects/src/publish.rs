@@ -94,7 +94,7 @@ impl Objects {
 
     async fn publish_detached(
         &self,
-        puts: Vec<Put>,
+        mut puts: Vec<Put>,
         txn: Txn,
     ) -> Result<(Vec<ObjectInfo>, Revision), PublishError> {
         let distinct: HashSet<_> = puts.iter().map(|put| (&put.bucket, &put.key)).collect();
@@ -104,16 +104,18 @@ impl Objects {
         }
         for _ in 0..ATTEMPTS_MAX {
             let (all, replaced) = self.prepare(&puts, txn.clone()).await?;
-            match self.meta.commit(all).await {
+            staged_files(&mut puts).for_each(StagedFile::hold);
+            let error = match self.meta.commit(all).await {
                 Ok(revision) => return Ok((self.published(puts, replaced).await, revision)),
-                Err(CommitError::Conflict { key }) if is_ours(&puts, &key) => {}
-                Err(CommitError::Conflict { key }) => return Err(PublishError::Conflict { key }),
-                Err(CommitError::Meta(error)) => {
-                    if !matches!(error, MetaError::StorageFull | MetaError::Encode { .. }) {
-                        puts.into_iter().flat_map(|put| put.staged).for_each(StagedFile::leave);
-                    }
-                    return Err(error.into());
-                }
+                Err(error) => error,
+            };
+            if did_not_happen(&error) {
+                staged_files(&mut puts).for_each(StagedFile::release);
+            }
+            match error {
+                CommitError::Conflict { key } if is_ours(&puts, &key) => {}
+                CommitError::Conflict { key } => return Err(PublishError::Conflict { key }),
+                CommitError::Meta(error) => return Err(error.into()),
             }
         }
         let first = puts.into_iter().next().expect("only objects are contended");
@@ -194,6 +196,18 @@ impl Objects {
             upload: None,
         };
         Put { bucket, key, condition, record, staged: vec![staged], extents: None }
+    }
+}
+
+fn staged_files(puts: &mut [Put]) -> impl Iterator<Item = &mut StagedFile> {
+    puts.iter_mut().flat_map(|put| &mut put.staged)
+}
+
+/// Whether a failed commit is known to have written nothing.
+pub(crate) fn did_not_happen(error: &CommitError) -> bool {
+    match error {
+        CommitError::Conflict { .. } => true,
+        CommitError::Meta(error) => matches!(error, MetaError::StorageFull | MetaError::Encode { .. }),
     }
 }
 

@@ -31,8 +31,18 @@ impl Bench {
     }
 
     pub(crate) async fn on(dir: tempfile::TempDir) -> Bench {
+        let meta = Meta::in_memory(Rt::system()).await;
+        Bench::with(dir, meta).await
+    }
+
+    pub(crate) async fn on_sqlite() -> Bench {
+        let dir = tempfile::tempdir().unwrap();
+        let meta = Meta::open(&dir.path().join("meta.db"), Rt::system()).await.unwrap();
+        Bench::with(dir, meta).await
+    }
+
+    async fn with(dir: tempfile::TempDir, meta: Meta) -> Bench {
         let rt = Rt::system();
-        let meta = Meta::in_memory(rt.clone()).await;
         let objects = Objects::open(dir.path(), meta.clone(), rt.clone()).await.unwrap();
         objects.create_bucket(BUCKET, &scope()).await.unwrap();
         Bench { objects, meta, rt, dir }

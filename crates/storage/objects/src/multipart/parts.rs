@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use meta::{CommitError, MetaError, Txn};
+use meta::{CommitError, Txn};
 use rt::Timestamp;
 
 use super::{UploadInfo, info};
-use crate::publish::Blob;
+use crate::publish::{Blob, did_not_happen};
 use crate::record::{NO_KEY, PartRecord, VERSION, read};
 use crate::write::FileWriter;
 use crate::{ByteRange, ChecksumAlgorithm, Expected, ObjectError, Objects, keys};
@@ -127,7 +127,7 @@ impl Objects {
 
     async fn store_part_detached(&self, place: Place, blob: Blob) -> Result<PartInfo, ObjectError> {
         let Place { bucket, key, upload, number } = place;
-        let Blob { staged, size, md5, checksums } = blob;
+        let Blob { mut staged, size, md5, checksums } = blob;
         let record = PartRecord {
             version: VERSION,
             key_id: NO_KEY,
@@ -148,22 +148,24 @@ impl Objects {
                 }
             };
             txn = txn.put(keys::file(&record.file), "").put_json(part.clone(), &record);
-            match self.meta.commit(txn).await {
+            staged.hold();
+            let error = match self.meta.commit(txn).await {
                 Ok(_) => {
                     staged.keep();
                     self.unlink(old.into_iter().map(|old| old.value.file).collect()).await;
                     return Ok(part_info(number, record));
                 }
-                Err(CommitError::Conflict { key }) if key == at => {
+                Err(error) => error,
+            };
+            if did_not_happen(&error) {
+                staged.release();
+            }
+            match error {
+                CommitError::Conflict { key } if key == at => {
                     return Err(ObjectError::NoSuchUpload { upload });
                 }
-                Err(CommitError::Conflict { .. }) => {}
-                Err(CommitError::Meta(error)) => {
-                    if !matches!(error, MetaError::StorageFull) {
-                        staged.leave();
-                    }
-                    return Err(error.into());
-                }
+                CommitError::Conflict { .. } => {}
+                CommitError::Meta(error) => return Err(error.into()),
             }
         }
         Err(ObjectError::Contended { bucket, key })

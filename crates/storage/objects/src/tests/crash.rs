@@ -1,6 +1,6 @@
+use std::task::Poll;
 use std::time::Duration;
 
-use futures::FutureExt;
 use meta::Txn;
 
 use super::{BUCKET, Bench, pattern, scope};
@@ -42,26 +42,62 @@ async fn an_upload_that_was_aborted_before_the_crash_is_discarded_after_it() {
     assert!(bench.meta.scan(&keys::discards(), None, 1).await.unwrap().is_empty());
 }
 
+/// Polls the future until it has been pending so many times, each time after it was woken.
+async fn give_up_after(waits: usize, future: impl Future) {
+    let mut future = std::pin::pin!(future);
+    let mut left = waits;
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Pending if left > 0 => {
+            left -= 1;
+            Poll::Pending
+        }
+        _ => Poll::Ready(()),
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_caller_that_goes_away_at_any_point_leaves_the_old_or_the_new_object() {
-    for polls in 0..40 {
-        let bench = Bench::new().await;
+    for waits in 0..8 {
+        // A real database, whose commit takes long enough to go away in.
+        let bench = Bench::on_sqlite().await;
         bench.objects.put(BUCKET, "a", "old".into(), PutOptions::default()).await.unwrap();
-        {
-            let put = bench.objects.put(BUCKET, "a", "new".into(), PutOptions::default());
-            tokio::pin!(put);
-            for _ in 0..polls {
-                if put.as_mut().now_or_never().is_some() {
-                    break;
-                }
-                tokio::task::yield_now().await;
-            }
-        }
+        give_up_after(waits, bench.objects.put(BUCKET, "a", "new".into(), PutOptions::default())).await;
         assert!(bench.rt.shutdown(Duration::from_secs(60)).await.is_empty());
+        // Commits are serial: after this one, one that was left behind has happened.
+        bench.meta.commit(Txn::new().put(meta::Key::global("test"), "")).await.unwrap();
         let found = bench.objects.get_bytes(BUCKET, "a", None).await.unwrap();
-        assert!(found == "old" || found == "new", "{found:?} after {polls} polls");
-        assert_eq!(bench.files().len(), 1, "after {polls} polls");
+        assert!(found == "old" || found == "new", "{found:?} after {waits} waits");
+        assert_eq!(bench.files().len(), 1, "after {waits} waits");
     }
+}
+
+/// A process that ends may drop a task in the middle of its commit, which then still happens.
+#[test]
+fn a_commit_that_outlives_its_task_finds_its_file() {
+    let outer = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let bench = outer.block_on(async {
+        let bench = Bench::on_sqlite().await;
+        bench.objects.put(BUCKET, "a", "old".into(), PutOptions::default()).await.unwrap();
+        bench
+    });
+    for waits in 0..8 {
+        let inner = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        inner.block_on(give_up_after(
+            waits,
+            bench.objects.put(BUCKET, "a", "new".into(), PutOptions::default()),
+        ));
+        drop(inner);
+        outer.block_on(async {
+            bench.meta.commit(Txn::new().put(meta::Key::global("test"), "")).await.unwrap();
+            let found = bench.objects.get_bytes(BUCKET, "a", None).await.unwrap();
+            assert!(found == "old" || found == "new", "{found:?} after {waits} waits");
+        });
+    }
+    outer.block_on(async {
+        bench.reopen().await;
+        assert_eq!(bench.files().len(), 1);
+    });
 }
 
 #[tokio::test]
