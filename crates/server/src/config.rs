@@ -13,7 +13,8 @@ use crate::cli::{LogFormat, ServeArgs};
 const LISTEN: &str = "127.0.0.1:4566";
 const ACCOUNT: &str = "000000000000";
 const REGION: &str = "us-east-1";
-const LOG: &str = "info";
+/// `s3s` logs the mistakes of clients as errors of its own, bodies included.
+const LOG: &str = "info,s3s=off";
 
 /// Everything `serve` needs to know, checked.
 #[derive(Debug)]

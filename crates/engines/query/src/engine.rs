@@ -456,5 +456,7 @@ fn session_state(settings: &QuerySettings) -> SessionState {
     options.sql_parser.map_string_types_to_utf8view = false;
     options.sql_parser.default_null_ordering = "nulls_last".into();
     options.execution.parquet.schema_force_view_types = false;
+    // It moves a field access below the unnest that makes its row, where there is only an array yet.
+    options.optimizer.enable_leaf_expression_pushdown = false;
     SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build()
 }

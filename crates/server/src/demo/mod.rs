@@ -21,7 +21,7 @@ use pipeline::{DATABASE, TABLE};
 const PATIENCE: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(20);
 /// What the demo logs unless told otherwise.
-const QUIET: &str = "warn";
+const QUIET: &str = "warn,s3s=off";
 
 const QUESTIONS: [(&str, &str); 3] = [
     (

@@ -151,15 +151,17 @@ async fn a_query_runs_to_its_end_and_its_result_is_read_back() {
 }
 
 #[tokio::test]
-async fn an_unknown_table_fails_the_query_with_the_engines_reason_and_no_result() {
+async fn an_unknown_name_fails_the_query_with_the_engines_reason_and_no_result() {
     let node = Node::new().await;
     let service = node.service(2, 10);
-    let id = service.start("SELECT * FROM missing").await;
+    let id = service.start("SELECT * FROM nowhere.missing").await;
     let execution = service.ended(&id).await;
     assert_eq!(state_of(&execution), QueryExecutionState::Failed);
     let error = execution.status.as_ref().unwrap().athena_error.clone().unwrap();
     assert_eq!((error.error_category, error.error_type), (Some(2), Some(1301)));
-    assert!(reason_of(&execution).starts_with("TABLE_NOT_FOUND: "), "{}", reason_of(&execution));
+    let reason = reason_of(&execution);
+    assert!(reason.starts_with("SCHEMA_NOT_FOUND: line 1:15: "), "{reason}");
+    assert_eq!(error.error_message, Some(reason));
     let refused = service.results(&id).await.unwrap_err();
     assert_eq!(refused.message(), "Query did not finish successfully. Final query state: FAILED");
     assert!(node.objects.head("out", &format!("results/{id}.csv")).await.is_err());
@@ -289,7 +291,9 @@ async fn a_work_groups_location_wins_where_it_is_enforced_and_primary_has_none()
         ..Default::default()
     };
     ops::create_work_group::handle(service.ctx(), service.athena.clone(), create).await.unwrap();
-    let strict = StartQueryExecutionInput { work_group: Some("strict".into()), ..request("SELECT 1 AS x") };
+    let with_token =
+        || StartQueryExecutionInput { client_request_token: Some(TOKEN.into()), ..request("SELECT 1 AS x") };
+    let strict = StartQueryExecutionInput { work_group: Some("strict".into()), ..with_token() };
     let id = service.start_with(strict).await.unwrap();
     let location = service.ended(&id).await.result_configuration.unwrap().output_location.unwrap();
     assert_eq!(location, format!("s3://out/strict/{id}.csv"));
@@ -302,4 +306,6 @@ async fn a_work_groups_location_wins_where_it_is_enforced_and_primary_has_none()
     let recursive = DeleteWorkGroupInput { recursive_delete_option: Some(true), ..delete("strict") };
     ops::delete_work_group::handle(service.ctx(), service.athena.clone(), recursive).await.unwrap();
     assert!(service.get(&id).await.is_err(), "its history went with it");
+    let again = service.start_with(with_token()).await.unwrap();
+    assert_ne!(again, id, "a token of what is forgotten stands for nothing");
 }

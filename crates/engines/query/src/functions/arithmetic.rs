@@ -189,7 +189,7 @@ fn divide_decimals(args: &Args) -> Result<ArrayRef> {
 }
 
 /// Rounds halves away from zero.
-pub(super) fn divided_half_up(a: i128, b: i128) -> i128 {
+pub(in crate::functions) fn divided_half_up(a: i128, b: i128) -> i128 {
     let (whole, rest) = (a / b, a % b);
     if rest.unsigned_abs() * 2 >= b.unsigned_abs() {
         whole + if (a < 0) == (b < 0) { 1 } else { -1 }

@@ -295,7 +295,10 @@ fn sequence_type(given: &[DataType]) -> Result<DataType> {
         time @ DataType::Timestamp(_, _) => time.clone(),
         number if number.is_integer() => DataType::Int64,
         other => {
-            return Err(mismatch(format!("Unexpected parameters ({}) for function sequence", display(other))));
+            return Err(mismatch(format!(
+                "Unexpected parameters ({}) for function sequence",
+                display(other)
+            )));
         }
     }))
 }

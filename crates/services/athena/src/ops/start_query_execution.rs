@@ -31,11 +31,14 @@ pub(crate) async fn handle(
         return Err(invalid(Rejection::Input, format!("WorkGroup {} is disabled.", group.name)));
     }
     for _ in 0..CONFLICT_RETRIES_MAX {
-        if let Some(id) = started_before(&athena, &ctx.scope, token.as_deref(), &request).await? {
-            return Ok(StartQueryExecutionOutput { query_execution_id: Some(id) });
-        }
-        if let Some(id) = start(&athena, &ctx.scope, token.clone(), request.clone(), &group).await? {
-            return Ok(StartQueryExecutionOutput { query_execution_id: Some(id) });
+        let id = match look_up(&athena, &ctx.scope, token.as_deref(), &request).await? {
+            Token::Started(id) => Some(id),
+            Token::Free(claim) => {
+                start(&athena, &ctx.scope, token.clone(), claim, request.clone(), &group).await?
+            }
+        };
+        if id.is_some() {
+            return Ok(StartQueryExecutionOutput { query_execution_id: id });
         }
     }
     Err(ApiError::internal("a client request token is taken and free at once"))
@@ -58,22 +61,31 @@ fn request(input: StartQueryExecutionInput) -> Request {
     }
 }
 
-/// The execution that the token stands for, if it was used before.
-async fn started_before(
+/// What a client request token stands for.
+enum Token {
+    /// This execution, which is what is asked for again.
+    Started(String),
+    /// Nothing, or an execution that was forgotten; claiming it requires that this stays so.
+    Free(Txn),
+}
+
+async fn look_up(
     athena: &Athena,
     scope: &Scope,
     token: Option<&str>,
     request: &Request,
-) -> Result<Option<String>, ApiError> {
-    let Some(token) = token else { return Ok(None) };
-    let entry = athena.meta.get(&AthenaKey::Token(token).in_scope(scope)).await.map_err(from_meta)?;
-    let Some(entry) = entry else { return Ok(None) };
+) -> Result<Token, ApiError> {
+    let Some(token) = token else { return Ok(Token::Free(Txn::new())) };
+    let key = AthenaKey::Token(token).in_scope(scope);
+    let Some(entry) = athena.meta.get(&key).await.map_err(from_meta)? else {
+        return Ok(Token::Free(Txn::new().require_absent(key)));
+    };
     let id: String = entry.json().map_err(from_meta)?;
-    let earlier = athena.existing_execution(scope, &id).await?;
-    if earlier.request != *request {
-        return Err(invalid(Rejection::IdempotencyMismatch, "Idempotent parameters do not match"));
+    match athena.execution(scope, &id).await? {
+        None => Ok(Token::Free(Txn::new().require_revision(key, entry.revision))),
+        Some(earlier) if earlier.request == *request => Ok(Token::Started(id)),
+        Some(_) => Err(invalid(Rejection::IdempotencyMismatch, "Idempotent parameters do not match")),
     }
-    Ok(Some(id))
 }
 
 /// Accepts the query durably and sends it on its way. `None` if the token was taken meanwhile.
@@ -81,19 +93,19 @@ async fn start(
     athena: &Arc<Athena>,
     scope: &Scope,
     token: Option<String>,
+    claim: Txn,
     request: Request,
     group: &WorkGroupRecord,
 ) -> Result<Option<String>, ApiError> {
     let execution = planned(athena, scope, token, request, group).await?;
     let reused = execution.state == State::Succeeded;
     let admission = if reused { None } else { Some(athena.runner.admit().ok_or_else(too_many_queries)?) };
-    let mut txn = accepted(Txn::new(), scope, &execution);
+    let mut txn = accepted(claim, scope, &execution);
     if reused {
         txn = finished(txn, &execution, athena.rt.now());
     }
     if let Some(token) = &execution.token {
-        let key = AthenaKey::Token(token).in_scope(scope);
-        txn = txn.require_absent(key.clone()).put_json(key, &execution.id);
+        txn = txn.put_json(AthenaKey::Token(token).in_scope(scope), &execution.id);
     }
     let revision = match athena.meta.commit(txn).await {
         Ok(revision) => revision,
