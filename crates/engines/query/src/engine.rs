@@ -135,10 +135,6 @@ impl Engine {
         &self.inner.lake
     }
 
-    pub(crate) fn rt(&self) -> &Rt {
-        &self.inner.rt
-    }
-
     async fn select(&self, session: &Session, tokens: &Tokens, stop: Stop) -> Result<Answer, QueryError> {
         let stats = Arc::new(Stats::default());
         let planned = self.plan(session, tokens, &stats).await?;
@@ -259,7 +255,6 @@ impl Engine {
             table,
             Arc::clone(&self.inner.footers),
             Arc::clone(stats),
-            self.inner.rt.clone(),
         )
         .map_err(|error| error.at(name.position()))?;
         Ok(datafusion::datasource::provider_as_source(Arc::new(table)))

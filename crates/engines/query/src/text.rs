@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, ListArray, MapArray, RecordBatch, StructArray,
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, ListArray, MapArray, RecordBatch,
 };
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, DurationMillisecondType, Float32Type, Float64Type, Int8Type,
@@ -73,7 +73,7 @@ enum Writer<'a> {
     Decimal(&'a Decimal128Array, i8),
     List(&'a ListArray, Box<Nested<'a>>),
     Map(&'a MapArray, Box<(Nested<'a>, Nested<'a>)>),
-    Struct(&'a StructArray, Vec<(String, Nested<'a>)>),
+    Struct(Vec<(String, Nested<'a>)>),
     Other,
 }
 
@@ -108,7 +108,6 @@ fn primitive<T: ArrowPrimitiveType>(column: &ArrayRef) -> &[T::Native] {
 }
 
 impl<'a> Writer<'a> {
-    #[expect(clippy::new_ret_no_self, reason = "a writer is used together with its column")]
     fn of(column: &'a ArrayRef) -> Column<'a> {
         Column { column, writer: Writer::kind(column) }
     }
@@ -151,7 +150,7 @@ impl<'a> Writer<'a> {
                 let row = column.as_struct();
                 let members =
                     fields.iter().zip(row.columns()).map(|(f, c)| (f.name().clone(), Nested::of(c)));
-                Writer::Struct(row, members.collect())
+                Writer::Struct(members.collect())
             }
             _ => Writer::Other,
         }
@@ -210,7 +209,7 @@ impl<'a> Writer<'a> {
                 });
                 Ok(())
             }
-            Writer::Struct(_, members) => {
+            Writer::Struct(members) => {
                 joined(out, '{', '}', 0..members.len(), |i, out| {
                     out.push_str(&members[i].0);
                     out.push('=');

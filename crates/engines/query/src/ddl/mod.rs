@@ -10,6 +10,5 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cursor::ObjectName;
 pub(crate) use parse::parse;
 pub(crate) use run::run;

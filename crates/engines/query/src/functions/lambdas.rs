@@ -380,8 +380,8 @@ fn zip_with(values: &[ArrayRef], lambda: &LambdaArgument, returns: &DataType) ->
     let (left, right) = (values[0].as_list::<i32>(), values[1].as_list::<i32>());
     let (mut first, mut second, mut rows, mut lengths) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let valid: Vec<bool> = (0..left.len()).map(|row| left.is_valid(row) && right.is_valid(row)).collect();
-    for row in 0..left.len() {
-        let (a, b) = if valid[row] { (range(left, row), range(right, row)) } else { (0..0, 0..0) };
+    for (row, valid) in valid.iter().enumerate() {
+        let (a, b) = if *valid { (range(left, row), range(right, row)) } else { (0..0, 0..0) };
         let length = a.len().max(b.len());
         lengths.push(length);
         let pick = |range: &std::ops::Range<usize>, index: usize| {

@@ -26,15 +26,12 @@ pub(super) enum P {
     Int,
     /// Any number, as `double`.
     Double,
-    Bool,
-    Date,
     /// `timestamp`, with or without a zone, or a date.
     Time,
     /// `json`, or text that holds JSON.
     Json,
     List,
     Map,
-    Row,
     /// As it comes.
     Any,
     /// As the element type of the first argument.
@@ -92,10 +89,6 @@ impl Args {
 
     pub(super) fn double(&self, index: usize) -> &Float64Array {
         self.columns[index].as_primitive::<Float64Type>()
-    }
-
-    pub(super) fn bool(&self, index: usize) -> &BooleanArray {
-        self.columns[index].as_boolean()
     }
 
     pub(super) fn bytes(&self, index: usize) -> &BinaryArray {
@@ -302,13 +295,10 @@ impl P {
             P::Bytes => "varbinary",
             P::Int => "bigint",
             P::Double => "double",
-            P::Bool => "boolean",
-            P::Date => "date",
             P::Time => "timestamp(p)",
             P::Json => "json",
             P::List => "array(E)",
             P::Map => "map(K,V)",
-            P::Row => "row",
             P::Any => "T",
             P::Element => "E",
             P::Same => "T",
@@ -324,10 +314,6 @@ impl P {
             P::Bytes if null || matches!(canonical(given), DataType::Binary) => DataType::Binary,
             P::Int if null || given.is_integer() => DataType::Int64,
             P::Double if null || given.is_numeric() => DataType::Float64,
-            P::Bool if null || matches!(given, DataType::Boolean) => DataType::Boolean,
-            P::Date if null || matches!(given, DataType::Date32 | DataType::Timestamp(_, _)) => {
-                DataType::Date32
-            }
             P::Time => match given {
                 DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Millisecond, zone.clone()),
                 DataType::Date32 | DataType::Null => TIMESTAMP,
@@ -344,7 +330,6 @@ impl P {
                 map @ DataType::Map(_, _) => map,
                 _ => return None,
             },
-            P::Row if matches!(given, DataType::Struct(_)) => canonical(given),
             P::Any => canonical(given),
             P::Same => common(&canonical(first), &canonical(given))?,
             P::Element => match canonical(first) {

@@ -26,7 +26,6 @@ use datafusion::physical_plan::empty::EmptyExec;
 use lake::format::Format;
 use lake::{DataFile, Lake, Table};
 use names::Scope;
-use rt::Rt;
 
 pub(crate) use footer::FooterCache;
 
@@ -57,7 +56,6 @@ pub(crate) struct LakeTable {
     schema: SchemaRef,
     footers: Arc<FooterCache>,
     stats: Arc<Stats>,
-    rt: Rt,
 }
 
 impl LakeTable {
@@ -67,7 +65,6 @@ impl LakeTable {
         table: Table,
         footers: Arc<FooterCache>,
         stats: Arc<Stats>,
-        rt: Rt,
     ) -> std::result::Result<LakeTable, QueryError> {
         let unreadable = |message: String| QueryError::new(ErrorKind::BadData, message);
         let format = Format::of_table(&table).map_err(|error| {
@@ -80,7 +77,7 @@ impl LakeTable {
         let keys_schema = schema_of(&table.partition_keys).map_err(unreadable)?;
         let all = files_schema.fields().iter().chain(keys_schema.fields()).cloned().collect::<Vec<_>>();
         let schema = Arc::new(Schema::new(all));
-        Ok(LakeTable { lake, scope, table, format, files_schema, keys_schema, schema, footers, stats, rt })
+        Ok(LakeTable { lake, scope, table, format, files_schema, keys_schema, schema, footers, stats })
     }
 
     async fn files(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<DataFile>> {
