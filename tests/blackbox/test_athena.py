@@ -304,6 +304,10 @@ def test_named_queries_and_prepared_statements(sql, athena, fresh, error_of):
 
 def test_the_catalog_is_seen_through_athena(sql, athena, trips, database, error_of):
     assert [c["CatalogName"] for c in athena.list_data_catalogs()["DataCatalogsSummary"]] == ["AwsDataCatalog"]
+    versions = [v["EffectiveEngineVersion"] for v in athena.list_engine_versions()["EngineVersions"]]
+    assert "Athena engine version 3" in versions, versions
+    absent = athena.batch_get_prepared_statement(PreparedStatementNames=["absent"], WorkGroup="primary")
+    assert [s["StatementName"] for s in absent["UnprocessedPreparedStatementNames"]] == ["absent"]
     assert athena.get_data_catalog(Name="AwsDataCatalog")["DataCatalog"]["Type"] == "GLUE"
     pages = athena.get_paginator("list_databases").paginate(CatalogName="AwsDataCatalog")
     assert database in [d["Name"] for page in pages for d in page["DatabaseList"]]

@@ -3,7 +3,10 @@
 //! Nothing here asserts: a figure is for reading. Each section isolates one promise and names what it is
 //! measured against; payloads are made beforehand, so that the load generator costs as little as it can.
 
-#![expect(clippy::disallowed_methods, reason = "a bench reads the real clock, beside the runtime it measures")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a bench reads the real clock, beside the runtime it measures"
+)]
 
 mod delivery;
 mod events;

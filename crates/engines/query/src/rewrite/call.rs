@@ -13,6 +13,7 @@ use super::ast::{
 };
 use super::expr::{infix, lambda_fields, window};
 use super::names::keep_number;
+use super::quantified::quantified;
 use crate::error::{ErrorKind, QueryError};
 
 /// Names that [`after`] replaces and that no registry knows.
@@ -65,6 +66,17 @@ pub(super) fn before(expr: &mut Expr, setting: &Setting<'_>) -> Result<(), Query
         Expr::Lambda(lambda) => {
             let params: Vec<_> = lambda.params.iter().map(|param| param.name.value.clone()).collect();
             lambda_fields(&params, &mut lambda.body);
+            if params.len() > 1 {
+                // DataFusion mistakes one parameter for another where not all of them are used.
+                let used = lambda.params.iter().map(|param| Expr::Identifier(param.name.clone()));
+                let args = std::iter::once((*lambda.body).clone()).chain(used).collect();
+                lambda.body = Box::new(call("$first", args));
+            }
+        }
+        Expr::AnyOp { .. } | Expr::AllOp { .. } => {
+            if let Some(new) = quantified(expr) {
+                *expr = new;
+            }
         }
         Expr::Function(function) => {
             let Some((name, position)) = name_of(function) else {
@@ -83,7 +95,7 @@ pub(super) fn before(expr: &mut Expr, setting: &Setting<'_>) -> Result<(), Query
                 args_mut(function).into_iter().for_each(keep_number);
             }
             if let Some(over) = &mut function.over {
-                window(over);
+                window(over, true);
             }
             if name_of(function).is_some_and(|(name, _)| name == "try") {
                 *expr = guarded(function);
@@ -108,6 +120,9 @@ fn guarded(call: &mut Function) -> Expr {
 
 /// On the way up: the call's replacement, if it needs one.
 pub(super) fn after(call_: &mut Function, setting: &Setting<'_>) -> Result<Option<Expr>, QueryError> {
+    if let Some(over) = &mut call_.over {
+        window(over, false);
+    }
     let Some((name, position)) = name_of(call_) else { return Ok(None) };
     let name = name.to_owned();
     let args = args_of(call_);

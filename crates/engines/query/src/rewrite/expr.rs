@@ -8,7 +8,6 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::ast::{at, call, cast, string, trino_cast};
-use super::names::keep_number;
 use super::{Setting, call as calls};
 use crate::error::{ErrorKind, QueryError};
 use crate::types;
@@ -80,6 +79,8 @@ fn typed_literal(typed: &TypedString) -> Result<Expr, QueryError> {
     let mut type_text = typed.data_type.to_string().to_lowercase();
     if type_text.starts_with("timestamp") {
         type_text = timestamp_type(&text).to_owned();
+    } else if matches!(type_text.as_str(), "decimal" | "dec" | "numeric") {
+        type_text = decimal_type(&text);
     }
     types::parse(&type_text).map_err(|name| unknown_type(&name).at(position))?;
     if crate::functions::cast::check_literal(&text, &type_text).is_err() {
@@ -88,6 +89,15 @@ fn typed_literal(typed: &TypedString) -> Result<Expr, QueryError> {
         return Err(QueryError::new(ErrorKind::InvalidArgument, message).at(position));
     }
     Ok(trino_cast(string(text), type_text, false))
+}
+
+/// The type of a DECIMAL literal has as many digits as the literal.
+fn decimal_type(text: &str) -> String {
+    let digits = text.trim().trim_start_matches(['-', '+']);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let whole = whole.trim_start_matches('0');
+    let (precision, scale) = ((whole.len() + fraction.len()).max(1), fraction.len());
+    format!("decimal({precision},{scale})")
 }
 
 /// The type of a TIMESTAMP literal follows from its digits and zone.
@@ -190,27 +200,30 @@ pub(super) fn infix(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
 }
 
-/// Bounds of window frames stay plain numbers.
-pub(super) fn windows(select: &mut Select) -> Result<(), QueryError> {
+/// Bounds of window frames stay plain numbers: they are marked on the way down and unmarked on the way
+/// up, since DataFusion takes no marked ones here.
+pub(super) fn windows(select: &mut Select, marked: bool) {
     for definition in &mut select.named_window {
         if let NamedWindowExpr::WindowSpec(spec) = &mut definition.1 {
-            frame(spec);
+            frame(spec, marked);
         }
     }
-    Ok(())
 }
 
-pub(super) fn window(over: &mut WindowType) {
+pub(super) fn window(over: &mut WindowType, marked: bool) {
     if let WindowType::WindowSpec(spec) = over {
-        frame(spec);
+        frame(spec, marked);
     }
 }
 
-fn frame(spec: &mut WindowSpec) {
+fn frame(spec: &mut WindowSpec, marked: bool) {
     let Some(frame) = &mut spec.window_frame else { return };
     for bound in std::iter::once(&mut frame.start_bound).chain(frame.end_bound.as_mut()) {
-        if let WindowFrameBound::Preceding(Some(n)) | WindowFrameBound::Following(Some(n)) = bound {
-            keep_number(n);
+        if let WindowFrameBound::Preceding(Some(n)) | WindowFrameBound::Following(Some(n)) = bound
+            && let Expr::Value(value) = n.as_mut()
+            && let Value::Number(_, mark) = &mut value.value
+        {
+            *mark = marked;
         }
     }
 }

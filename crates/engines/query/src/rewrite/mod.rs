@@ -10,6 +10,7 @@ mod call;
 mod expr;
 mod from;
 mod names;
+mod quantified;
 
 use std::ops::ControlFlow;
 
@@ -56,6 +57,9 @@ impl VisitorMut for Rewriter<'_, '_> {
     type Break = QueryError;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<QueryError> {
+        if let Some(with) = query.with.as_mut().filter(|with| with.recursive) {
+            with.cte_tables.iter_mut().for_each(names::name_recursive);
+        }
         if let SetExpr::Select(select) = query.body.as_mut() {
             names::name_items(select);
             names::order_by_items(&select.projection, &mut query.order_by);
@@ -67,7 +71,13 @@ impl VisitorMut for Rewriter<'_, '_> {
         names::name_items(select);
         names::keep_ordinals(select);
         from::unnests(select);
-        flow(expr::windows(select))
+        expr::windows(select, true);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<QueryError> {
+        expr::windows(select, false);
+        ControlFlow::Continue(())
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<QueryError> {

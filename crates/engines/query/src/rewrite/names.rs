@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, GroupByExpr, Ident, OrderBy, OrderByKind, Select, SelectItem, Value,
+    AccessExpr, Cte, Expr, GroupByExpr, Ident, OrderBy, OrderByKind, Select, SelectItem, SetExpr, Value,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -37,6 +37,26 @@ pub(super) fn name_items(select: &mut Select) {
         };
         let alias = Ident { value: name, quote_style: Some('"'), span: alias_span };
         *item = SelectItem::ExprWithAlias { expr, alias };
+    }
+}
+
+/// The columns that a recursive WITH declares name the items of its first select, since DataFusion
+/// lets the recursive one see those.
+pub(super) fn name_recursive(cte: &mut Cte) {
+    let mut body = cte.query.body.as_mut();
+    while let SetExpr::SetOperation { left, .. } = body {
+        body = left.as_mut();
+    }
+    let SetExpr::Select(select) = body else { return };
+    let plain =
+        |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. });
+    if select.projection.len() != cte.alias.columns.len() || !select.projection.iter().all(plain) {
+        return;
+    }
+    for (item, column) in select.projection.iter_mut().zip(&cte.alias.columns) {
+        if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: column.name.clone() };
+        }
     }
 }
 
