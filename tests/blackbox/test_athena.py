@@ -117,12 +117,12 @@ def test_results_are_paged_by_a_thousand_rows_with_one_header(sql):
 
 
 def test_a_large_result_is_read_back_whole(sql, s3, bucket):
-    execution = sql.execute("SELECT n, rpad('x', 200, 'y') AS pad FROM UNNEST(sequence(1, 20000)) AS x(n)")
+    execution = sql.execute("SELECT n, rpad('x', 500, 'y') AS pad FROM UNNEST(sequence(1, 10000)) AS x(n)")
     id = execution["QueryExecutionId"]
     size = s3.head_object(Bucket=bucket, Key=f"results/{id}.csv")["ContentLength"]
     assert size > 4_000_000
     rows = [r for p in sql.pages(id) for r in p["ResultSet"]["Rows"]][1:]
-    assert [int(r["Data"][0]["VarCharValue"]) for r in rows] == list(range(1, 20001))
+    assert [int(r["Data"][0]["VarCharValue"]) for r in rows] == list(range(1, 10001))
 
 
 def test_parameters_fill_question_marks_in_order(sql, trips):
@@ -188,8 +188,9 @@ def test_the_same_token_is_the_same_query_and_another_request_is_refused(sql, at
 
 
 def test_a_running_query_is_stopped_and_says_so(sql, athena, error_of):
-    id = sql.start("SELECT count(*) FROM UNNEST(sequence(1, 100000)) AS a(x) "
-                   "CROSS JOIN UNNEST(sequence(1, 100000)) AS b(y) WHERE (x * y) % 7919 = 3")
+    id = sql.start("SELECT count(*) FROM UNNEST(sequence(1, 10000)) AS a(x) "
+                   "CROSS JOIN UNNEST(sequence(1, 10000)) AS b(y) "
+                   "CROSS JOIN UNNEST(sequence(1, 100)) AS c(z) WHERE (x * y * z) % 7919 = 3")
     wait_until(lambda: sql.client.get_query_execution(QueryExecutionId=id)["QueryExecution"]["Status"]["State"]
                == "RUNNING", "the query runs")
     code, message = error_of(athena.get_query_results, QueryExecutionId=id)

@@ -81,7 +81,9 @@ def test_pyathena_runs_ddl_and_queries_with_parameters(server, s3, bucket, datab
             cursor.execute("SELECT * FROM no_such")
 
 
-def test_pyathena_reads_the_spooled_csv_into_pandas(server, bucket, database):
+def test_pyathena_reads_the_spooled_csv_into_pandas(server, bucket, database, monkeypatch):
+    # Its file system makes an S3 client of its own, which knows the environment alone.
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
     with connection(server, bucket, database) as athena, athena.cursor(PandasCursor) as cursor:
         frame = cursor.execute("SELECT n, n / 2.0E0 AS half, 'x' || CAST(n AS varchar) AS s "
                                "FROM UNNEST(sequence(1, 1500)) AS t(n)").as_pandas()

@@ -1,6 +1,6 @@
 //! Everything behind the binary `mulgil`, as a library so that it can be tested.
 //!
-//! [`config`] merges flags, environment and file; [`data_dir`] guards what is on disk; [`wire`] composes the
+//! [`config`] merges flags, environment and file; [`data_dir`] guards what is on disk; `wire` composes the
 //! engines and services, one short function each; [`run`] listens and shuts down. The commands that talk to a
 //! running server do so over HTTP like any client.
 //!

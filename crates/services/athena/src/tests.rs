@@ -17,8 +17,9 @@ use crate::model::*;
 use crate::ops;
 use crate::{Athena, AthenaSettings};
 
-const LONG: &str = "SELECT count(*) FROM UNNEST(sequence(1, 50000)) AS a(x) \
-                    CROSS JOIN UNNEST(sequence(1, 50000)) AS b(y) WHERE (x * y) % 7919 = 3";
+const LONG: &str = "SELECT count(*) FROM UNNEST(sequence(1, 10000)) AS a(x) \
+                    CROSS JOIN UNNEST(sequence(1, 10000)) AS b(y) \
+                    CROSS JOIN UNNEST(sequence(1, 100)) AS c(z) WHERE (x * y * z) % 7919 = 3";
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// One node's storage, on which services can be started one after the other.
