@@ -53,7 +53,7 @@ check: tools
 	$(TOOLS) cargo xtask model --all --check
 	cargo xtask coverage --check
 	$(TOOLS) cargo deny --offline check --hide-inclusion-graph licenses bans sources
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --locked --quiet
 
 # Tests run in the profile that ships, so that a clean checkout builds the engine once.
 unit: tools

@@ -5,7 +5,7 @@
 //! * [`Catalog`]: databases, tables, their versions and partitions, in the Hive metastore's model.
 //!   The state of record is in `meta`; every change is one transaction.
 //! * [`types`]: the text of a Hive type, as the catalog stores it, to and from Arrow.
-//! * [`format`]: which reader and writer a table's storage descriptor asks for.
+//! * [`mod@format`]: which reader and writer a table's storage descriptor asks for.
 //! * [`json`]: JSON records to Arrow batches, as the OpenX and Hive SerDes read them, record by
 //!   record: a bad record is set aside with a reason and never spoils its neighbours.
 //! * [`parquet`]: Arrow batches to Parquet files, incrementally and reproducibly.

@@ -8,7 +8,7 @@
 //! What it is not: there is one storage class and one version of each object, no ACL besides the owner's
 //! full control, no encryption at rest, no website. All of that is refused by name, see `contract.toml`.
 //!
-//! Start reading at [`http`], then `rim`, then `ops/put_object.rs`.
+//! Start reading at [`http()`], then `rim`, then `ops/put_object.rs`.
 
 mod caller;
 mod checksums;
