@@ -70,7 +70,7 @@ pub(super) fn before(expr: &mut Expr, setting: &Setting<'_>) -> Result<(), Query
                 // DataFusion mistakes one parameter for another where not all of them are used.
                 let used = lambda.params.iter().map(|param| Expr::Identifier(param.name.clone()));
                 let args = std::iter::once((*lambda.body).clone()).chain(used).collect();
-                lambda.body = Box::new(call("$first", args));
+                *lambda.body = call("$first", args);
             }
         }
         Expr::AnyOp { .. } | Expr::AllOp { .. } => {
