@@ -157,6 +157,11 @@ fn implied_header(
 ) -> Option<()> {
     match name {
         "host" => out.push_str(parts.uri.authority()?.as_str()),
+        // What a client that speaks HTTP/2 signs instead, as it was sent or as a proxy passed it on.
+        ":authority" => match parts.uri.authority() {
+            Some(authority) => out.push_str(authority.as_str()),
+            None => return canonical_header(out, parts, "host"),
+        },
         "content-length" if !headers.contains_key("transfer-encoding") => out.push('0'),
         _ => return None,
     }

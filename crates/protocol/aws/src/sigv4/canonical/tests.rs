@@ -77,3 +77,19 @@ fn the_authority_of_http2_stands_for_the_host() {
     let canonical = canonical_request(&parts, "host", "hash", PathStyle::S3).unwrap();
     assert!(canonical.contains("host:example.amazonaws.com\n"));
 }
+
+#[test]
+fn the_authority_may_be_signed_by_its_http2_name() {
+    let signed = |request: http::request::Builder| {
+        let parts = request.body(()).unwrap().into_parts().0;
+        canonical_request(&parts, ":authority", "hash", PathStyle::S3)
+    };
+    let expected = Some("GET\n/\n\n:authority:example.com:4566\n\n:authority\nhash".to_owned());
+    assert_eq!(signed(Request::builder().uri("http://example.com:4566/")), expected);
+    assert_eq!(
+        signed(Request::builder().uri("/").header("host", "example.com:4566")),
+        expected,
+        "behind a proxy"
+    );
+    assert_eq!(signed(Request::builder().uri("/")), None);
+}
