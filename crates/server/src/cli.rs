@@ -59,6 +59,10 @@ pub struct ServeArgs {
     #[arg(long, env = "MULGIL_INSECURE_ANY_CREDENTIALS")]
     pub insecure_any_credentials: bool,
 
+    /// What limits a shard: machine, or aws for the numbers of AWS [default: machine].
+    #[arg(long, value_name = "LIMITS", env = "MULGIL_KINESIS_LIMITS")]
+    pub kinesis_limits: Option<ShardLimits>,
+
     /// What to log: error, warn, info, debug, trace, or a filter such as flow=debug [default: info].
     #[arg(long, value_name = "FILTER", env = "MULGIL_LOG")]
     pub log: Option<String>,
@@ -73,6 +77,22 @@ pub struct ServeArgs {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShardLimits {
+    Machine,
+    Aws,
+}
+
+impl From<ShardLimits> for kinesis::Throughput {
+    fn from(limits: ShardLimits) -> kinesis::Throughput {
+        match limits {
+            ShardLimits::Machine => kinesis::Throughput::Machine,
+            ShardLimits::Aws => kinesis::Throughput::Aws,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use names::{AccountId, Region};
 use serde::Deserialize;
 
-use crate::cli::{LogFormat, ServeArgs};
+use crate::cli::{LogFormat, ServeArgs, ShardLimits};
 
 const LISTEN: &str = "127.0.0.1:4566";
 const ACCOUNT: &str = "000000000000";
@@ -27,6 +27,8 @@ pub struct Config {
     pub region: Region,
     pub credentials: Vec<Credentials>,
     pub insecure_any_credentials: bool,
+    /// What limits a shard of a stream.
+    pub kinesis_limits: ShardLimits,
     pub log: String,
     pub log_format: LogFormat,
 }
@@ -67,6 +69,14 @@ struct File {
     log_format: Option<LogFormat>,
     #[serde(default)]
     credentials: Vec<Credentials>,
+    #[serde(default)]
+    kinesis: KinesisFile,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KinesisFile {
+    limits: Option<ShardLimits>,
 }
 
 impl Config {
@@ -98,6 +108,7 @@ impl Config {
             credentials,
             insecure_any_credentials: args.insecure_any_credentials
                 || file.insecure_any_credentials.unwrap_or(false),
+            kinesis_limits: args.kinesis_limits.or(file.kinesis.limits).unwrap_or(ShardLimits::Machine),
             log: args.log.clone().or(file.log).unwrap_or_else(|| LOG.to_owned()),
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         };
@@ -192,6 +203,14 @@ mod tests {
         let config = with_file("region = 'ap-northeast-2'\nlog = 'debug'", flags).unwrap();
         assert_eq!(config.region.as_str(), "eu-west-1");
         assert_eq!(config.log, "debug");
+    }
+
+    #[test]
+    fn the_limits_of_shards_are_chosen_by_name() {
+        assert_eq!(Config::load(&args()).unwrap().kinesis_limits, ShardLimits::Machine);
+        assert_eq!(with_file("kinesis.limits = 'aws'", args()).unwrap().kinesis_limits, ShardLimits::Aws);
+        let error = with_file("kinesis.limits = 'none'", args()).unwrap_err();
+        assert!(format!("{error:#}").contains("machine"), "{error:#}");
     }
 
     #[test]

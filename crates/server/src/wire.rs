@@ -8,7 +8,7 @@ use aws::{Credential, HttpService, Limits, LocalAccount, MemoryCredentials, Rout
 use firehose::Firehose;
 use flow::{Flow, FlowSettings};
 use glue::Glue;
-use kinesis::Kinesis;
+use kinesis::{Kinesis, KinesisSettings};
 use lake::Lake;
 use log::{Log, LogSettings};
 use meta::Meta;
@@ -42,7 +42,7 @@ pub(crate) async fn open(config: &Config, data_dir: &DataDir, rt: &Rt) -> Result
     let credentials = credentials(config, data_dir, rt)?;
     let mut router =
         Router::builder(rt.clone(), Arc::new(LocalAccount), credentials.clone(), Limits::default());
-    router.service(kinesis_service(&engines, rt));
+    router.service(kinesis_service(config, &engines, rt).await?);
     router.service(firehose_service(&engines, rt).await?);
     router.service(glue_service(&engines));
     router.service(athena_service(&engines, rt).await?);
@@ -91,9 +91,12 @@ fn credentials(config: &Config, data_dir: &DataDir, rt: &Rt) -> Result<Arc<Memor
     Ok(Arc::new(store))
 }
 
-fn kinesis_service(engines: &Engines, rt: &Rt) -> Service {
-    let kinesis = Kinesis::new(rt.clone(), engines.meta.clone(), engines.log.clone());
-    Service::new(&kinesis::model::SERVICE, Arc::new(kinesis), kinesis::operations())
+async fn kinesis_service(config: &Config, engines: &Engines, rt: &Rt) -> Result<Service> {
+    let settings = KinesisSettings { limits: config.kinesis_limits.into() };
+    let (meta, log) = (engines.meta.clone(), engines.log.clone());
+    let kinesis = Arc::new(Kinesis::with_settings(rt.clone(), meta, log, settings));
+    kinesis.start().await.context("the streams cannot be read")?;
+    Ok(Service::new(&kinesis::model::SERVICE, kinesis, kinesis::operations()))
 }
 
 async fn firehose_service(engines: &Engines, rt: &Rt) -> Result<Service> {

@@ -274,6 +274,7 @@ mod tests {
             parents: parents.to_vec(),
             closed_at,
             created: NOW,
+            closed: closed_at.map(|_| NOW),
             oldest: 0,
             tail: 10,
         }

@@ -49,6 +49,8 @@ pub(crate) fn log_error(scope: &Scope, name: &str, failure: LogError) -> ApiErro
         LogError::Meta(failure) => meta_error(failure),
         LogError::NoSuchPartition { .. }
         | LogError::PartitionClosed { .. }
+        | LogError::Sealed
+        | LogError::BadChange { .. }
         | LogError::Corrupt { .. }
         | LogError::Io(_) => ApiError::internal(failure),
     }

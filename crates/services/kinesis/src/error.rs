@@ -35,6 +35,16 @@ pub(crate) fn rate_exceeded(stream: &TopicId) -> ApiError {
     ))
 }
 
+/// AWS's form of saying that one shard is asked for too much.
+pub(crate) fn shard_rate_message(stream: &TopicId, index: u32) -> String {
+    let (id, account) = (shard::id(index), &stream.scope.account);
+    format!("Rate exceeded for shard {id} in stream {} under account {account}.", stream.name)
+}
+
+pub(crate) fn shard_rate_exceeded(stream: &TopicId, index: u32) -> ApiError {
+    error::provisioned_throughput_exceeded_exception(shard_rate_message(stream, index))
+}
+
 pub(crate) fn from_log(stream: &TopicId, error: LogError) -> ApiError {
     match error {
         LogError::NoSuchTopic(_) => stream_not_found(stream),
@@ -46,7 +56,11 @@ pub(crate) fn from_log(stream: &TopicId, error: LogError) -> ApiError {
             "A record of {size} bytes is larger than the {limit} bytes that the server takes."
         )),
         // Producers slow down and try again, which is what a full disk asks for too.
-        LogError::Overloaded => rate_exceeded(stream),
+        LogError::Overloaded | LogError::Sealed => rate_exceeded(stream),
+        LogError::BadChange { reason, .. } => error::invalid_argument_exception(format!(
+            "Stream {} under account {} cannot be resharded so: {reason}.",
+            stream.name, stream.scope.account
+        )),
         full @ LogError::StorageFull => rate_exceeded(stream).with_source(full),
         LogError::Meta(error) => from_meta(error),
         error @ (LogError::Corrupt { .. } | LogError::Closed | LogError::Io(_)) => {

@@ -1,4 +1,4 @@
-//! Quotas, each with its source. AWS's throughput per shard is not enforced.
+//! Quotas, each with its source.
 
 use std::time::Duration;
 
@@ -10,6 +10,31 @@ pub(crate) const SHARDS_PER_STREAM_MAX: usize = 10_000;
 pub(crate) const ON_DEMAND_STREAMS_MAX: usize = 50;
 /// Shards of a new on-demand stream. AWS: 4.
 pub(crate) const ON_DEMAND_SHARDS: u32 = 4;
+/// Shards that an on-demand stream grows to by itself. AWS: 10 GB/s in its largest regions.
+pub(crate) const ON_DEMAND_SHARDS_MAX: usize = 10_000;
+/// What one shard takes in a second. Developer guide, "Quotas and limits". Only with AWS's limits.
+pub(crate) const WRITE_BYTES_PER_SECOND: u64 = 1 << 20;
+pub(crate) const WRITE_RECORDS_PER_SECOND: u64 = 1000;
+/// What one shard gives out in a second to GetRecords, and to each subscription. Likewise.
+pub(crate) const READ_BYTES_PER_SECOND: u64 = 2 << 20;
+/// GetRecords on one shard in a second. Likewise.
+pub(crate) const READS_PER_SECOND: u64 = 5;
+/// UpdateShardCount of one stream in 24 hours. API reference. Only with AWS's limits.
+pub(crate) const SCALINGS_PER_DAY: usize = 10;
+/// UpdateStreamMode of one stream in 24 hours. Developer guide. Only with AWS's limits.
+pub(crate) const MODE_CHANGES_PER_DAY: usize = 2;
+/// Consumers of one stream. API reference.
+pub(crate) const CONSUMERS_MAX: usize = 20;
+/// The same of an on-demand stream of an account with a throughput commitment. API reference.
+pub(crate) const CONSUMERS_COMMITTED_MAX: usize = 50;
+/// Consumers of one ListStreamConsumers unless it says otherwise. API reference.
+pub(crate) const LISTED_CONSUMERS: usize = 100;
+/// Bytes of a resource policy. IAM's limit for policies of this kind.
+pub(crate) const POLICY_BYTES_MAX: usize = 20 << 10;
+/// How long a throughput commitment lasts at least. Service model.
+pub(crate) const COMMITMENT_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// How often a put is routed anew because its shards were closed under it.
+pub(crate) const ROUTINGS_MAX: usize = 8;
 /// Tags of one stream. Developer guide, "Tag your resources".
 pub(crate) const TAGS_MAX: usize = 50;
 /// The largest partition key and data together unless the stream says otherwise. `MaxRecordSizeInKiB`.

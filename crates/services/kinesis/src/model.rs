@@ -26,6 +26,28 @@ pub struct ChildShard {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct Consumer {
+    pub consumer_name: String,
+    #[serde(rename = "ConsumerARN")]
+    pub consumer_arn: String,
+    pub consumer_status: ConsumerStatus,
+    pub consumer_creation_timestamp: aws::AwsTimestamp,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ConsumerDescription {
+    pub consumer_name: String,
+    #[serde(rename = "ConsumerARN")]
+    pub consumer_arn: String,
+    pub consumer_status: ConsumerStatus,
+    pub consumer_creation_timestamp: aws::AwsTimestamp,
+    #[serde(rename = "StreamARN")]
+    pub stream_arn: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct CreateStreamInput {
     pub stream_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +56,8 @@ pub struct CreateStreamInput {
     pub stream_mode_details: Option<StreamModeDetails>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_throughput_mi_bps: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_record_size_in_ki_b: Option<i32>,
 }
@@ -49,6 +73,13 @@ pub struct DecreaseStreamRetentionPeriodInput {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeleteResourcePolicyInput {
+    #[serde(rename = "ResourceARN")]
+    pub resource_arn: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct DeleteStreamInput {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +88,28 @@ pub struct DeleteStreamInput {
     pub enforce_consumer_deletion: Option<bool>,
     #[serde(rename = "StreamARN", skip_serializing_if = "Option::is_none")]
     pub stream_arn: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeregisterStreamConsumerInput {
+    #[serde(rename = "StreamARN", skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+    #[serde(rename = "ConsumerName", skip_serializing_if = "Option::is_none")]
+    pub consumer_name: Option<String>,
+    #[serde(rename = "ConsumerARN", skip_serializing_if = "Option::is_none")]
+    pub consumer_arn: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DescribeAccountSettingsInput {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DescribeAccountSettingsOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_throughput_billing_commitment: Option<MinimumThroughputBillingCommitmentOutput>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -74,6 +127,23 @@ pub struct DescribeLimitsOutput {
     pub channel_count: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel_count_limit: Option<i32>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DescribeStreamConsumerInput {
+    #[serde(rename = "StreamARN", skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+    #[serde(rename = "ConsumerName", skip_serializing_if = "Option::is_none")]
+    pub consumer_name: Option<String>,
+    #[serde(rename = "ConsumerARN", skip_serializing_if = "Option::is_none")]
+    pub consumer_arn: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DescribeStreamConsumerOutput {
+    pub consumer_description: ConsumerDescription,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -112,9 +182,42 @@ pub struct DescribeStreamSummaryOutput {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct DisableEnhancedMonitoringInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_name: Option<String>,
+    pub shard_level_metrics: Vec<MetricsName>,
+    #[serde(rename = "StreamARN", skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct EnableEnhancedMonitoringInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_name: Option<String>,
+    pub shard_level_metrics: Vec<MetricsName>,
+    #[serde(rename = "StreamARN", skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct EnhancedMetrics {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shard_level_metrics: Option<Vec<MetricsName>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct EnhancedMonitoringOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_shard_level_metrics: Option<Vec<MetricsName>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired_shard_level_metrics: Option<Vec<MetricsName>>,
+    #[serde(rename = "StreamARN", skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -137,6 +240,19 @@ pub struct GetRecordsOutput {
     pub millis_behind_latest: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub child_shards: Option<Vec<ChildShard>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GetResourcePolicyInput {
+    #[serde(rename = "ResourceARN")]
+    pub resource_arn: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct GetResourcePolicyOutput {
+    pub policy: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -208,6 +324,28 @@ pub struct ListShardsOutput {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct ListStreamConsumersInput {
+    #[serde(rename = "StreamARN")]
+    pub stream_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_creation_timestamp: Option<aws::AwsTimestamp>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ListStreamConsumersOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consumers: Option<Vec<Consumer>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct ListStreamsInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<i32>,
@@ -260,6 +398,35 @@ pub struct ListTagsForStreamInput {
 pub struct ListTagsForStreamOutput {
     pub tags: Vec<Tag>,
     pub has_more_tags: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct MergeShardsInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_name: Option<String>,
+    pub shard_to_merge: String,
+    pub adjacent_shard_to_merge: String,
+    #[serde(rename = "StreamARN", skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct MinimumThroughputBillingCommitmentInput {
+    pub status: MinimumThroughputBillingCommitmentInputStatus,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct MinimumThroughputBillingCommitmentOutput {
+    pub status: MinimumThroughputBillingCommitmentOutputStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<aws::AwsTimestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<aws::AwsTimestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earliest_allowed_end_at: Option<aws::AwsTimestamp>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -332,6 +499,14 @@ pub struct PutRecordsResultEntry {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct PutResourcePolicyInput {
+    #[serde(rename = "ResourceARN")]
+    pub resource_arn: String,
+    pub policy: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct Record {
     pub sequence_number: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -341,6 +516,22 @@ pub struct Record {
     pub partition_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption_type: Option<EncryptionType>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct RegisterStreamConsumerInput {
+    #[serde(rename = "StreamARN")]
+    pub stream_arn: String,
+    pub consumer_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct RegisterStreamConsumerOutput {
+    pub consumer: Consumer,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -381,6 +572,17 @@ pub struct ShardFilter {
     pub shard_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<aws::AwsTimestamp>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct SplitShardInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_name: Option<String>,
+    pub shard_to_split: String,
+    pub new_starting_hash_key: String,
+    #[serde(rename = "StreamARN", skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -481,6 +683,82 @@ pub struct UntagResourceInput {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct UpdateAccountSettingsInput {
+    pub minimum_throughput_billing_commitment: MinimumThroughputBillingCommitmentInput,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct UpdateAccountSettingsOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_throughput_billing_commitment: Option<MinimumThroughputBillingCommitmentOutput>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct UpdateMaxRecordSizeInput {
+    #[serde(rename = "StreamARN", skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+    pub max_record_size_in_ki_b: i32,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct UpdateShardCountInput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_name: Option<String>,
+    pub target_shard_count: i32,
+    pub scaling_type: ScalingType,
+    #[serde(rename = "StreamARN", skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct UpdateShardCountOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_shard_count: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_shard_count: Option<i32>,
+    #[serde(rename = "StreamARN", skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct UpdateStreamModeInput {
+    #[serde(rename = "StreamARN")]
+    pub stream_arn: String,
+    pub stream_mode_details: StreamModeDetails,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_throughput_mi_bps: Option<i32>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct UpdateStreamWarmThroughputInput {
+    #[serde(rename = "StreamARN", skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_name: Option<String>,
+    pub warm_throughput_mi_bps: i32,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct UpdateStreamWarmThroughputOutput {
+    #[serde(rename = "StreamARN", skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_throughput: Option<WarmThroughputObject>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct WarmThroughputObject {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_mi_bps: Option<i32>,
@@ -498,13 +776,32 @@ pub struct CreateStreamOutput {}
 pub struct DecreaseStreamRetentionPeriodOutput {}
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteResourcePolicyOutput {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeleteStreamOutput {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeregisterStreamConsumerOutput {}
+
+pub type DisableEnhancedMonitoringOutput = EnhancedMonitoringOutput;
+
+pub type EnableEnhancedMonitoringOutput = EnhancedMonitoringOutput;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct IncreaseStreamRetentionPeriodOutput {}
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct MergeShardsOutput {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PutResourcePolicyOutput {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RemoveTagsFromStreamOutput {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SplitShardOutput {}
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TagResourceOutput {}
@@ -512,10 +809,20 @@ pub struct TagResourceOutput {}
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct UntagResourceOutput {}
 
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateMaxRecordSizeOutput {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateStreamModeOutput {}
+
 aws::wire_enum! {
+pub enum ConsumerStatus { Creating = "CREATING", Deleting = "DELETING", Active = "ACTIVE" }
 pub enum EncryptionType { None = "NONE", Kms = "KMS" }
 pub enum MetricsName { IncomingBytes = "IncomingBytes", IncomingRecords = "IncomingRecords", OutgoingBytes = "OutgoingBytes", OutgoingRecords = "OutgoingRecords", WriteProvisionedThroughputExceeded = "WriteProvisionedThroughputExceeded", ReadProvisionedThroughputExceeded = "ReadProvisionedThroughputExceeded", IteratorAgeMilliseconds = "IteratorAgeMilliseconds", All = "ALL" }
+pub enum MinimumThroughputBillingCommitmentInputStatus { Enabled = "ENABLED", Disabled = "DISABLED" }
+pub enum MinimumThroughputBillingCommitmentOutputStatus { Enabled = "ENABLED", Disabled = "DISABLED", EnabledUntilEarliestAllowedEnd = "ENABLED_UNTIL_EARLIEST_ALLOWED_END" }
 pub enum RecordDistributionStrategy { Auto = "AUTO", UserPartitionKey = "USER_PARTITION_KEY" }
+pub enum ScalingType { UniformScaling = "UNIFORM_SCALING" }
 pub enum ShardFilterType { AfterShardId = "AFTER_SHARD_ID", AtTrimHorizon = "AT_TRIM_HORIZON", FromTrimHorizon = "FROM_TRIM_HORIZON", AtLatest = "AT_LATEST", AtTimestamp = "AT_TIMESTAMP", FromTimestamp = "FROM_TIMESTAMP" }
 pub enum ShardIteratorType { AtSequenceNumber = "AT_SEQUENCE_NUMBER", AfterSequenceNumber = "AFTER_SEQUENCE_NUMBER", TrimHorizon = "TRIM_HORIZON", Latest = "LATEST", AtTimestamp = "AT_TIMESTAMP" }
 pub enum StreamMode { Provisioned = "PROVISIONED", OnDemand = "ON_DEMAND" }
@@ -536,22 +843,39 @@ pub static SERVICE: ServiceModel = ServiceModel {
         &op::ADD_TAGS_TO_STREAM,
         &op::CREATE_STREAM,
         &op::DECREASE_STREAM_RETENTION_PERIOD,
+        &op::DELETE_RESOURCE_POLICY,
         &op::DELETE_STREAM,
+        &op::DEREGISTER_STREAM_CONSUMER,
+        &op::DESCRIBE_ACCOUNT_SETTINGS,
         &op::DESCRIBE_LIMITS,
         &op::DESCRIBE_STREAM,
+        &op::DESCRIBE_STREAM_CONSUMER,
         &op::DESCRIBE_STREAM_SUMMARY,
+        &op::DISABLE_ENHANCED_MONITORING,
+        &op::ENABLE_ENHANCED_MONITORING,
         &op::GET_RECORDS,
+        &op::GET_RESOURCE_POLICY,
         &op::GET_SHARD_ITERATOR,
         &op::INCREASE_STREAM_RETENTION_PERIOD,
         &op::LIST_SHARDS,
+        &op::LIST_STREAM_CONSUMERS,
         &op::LIST_STREAMS,
         &op::LIST_TAGS_FOR_RESOURCE,
         &op::LIST_TAGS_FOR_STREAM,
+        &op::MERGE_SHARDS,
         &op::PUT_RECORD,
         &op::PUT_RECORDS,
+        &op::PUT_RESOURCE_POLICY,
+        &op::REGISTER_STREAM_CONSUMER,
         &op::REMOVE_TAGS_FROM_STREAM,
+        &op::SPLIT_SHARD,
         &op::TAG_RESOURCE,
         &op::UNTAG_RESOURCE,
+        &op::UPDATE_ACCOUNT_SETTINGS,
+        &op::UPDATE_MAX_RECORD_SIZE,
+        &op::UPDATE_SHARD_COUNT,
+        &op::UPDATE_STREAM_MODE,
+        &op::UPDATE_STREAM_WARM_THROUGHPUT,
     ],
     refused: &[
         RefusedOperation {
@@ -566,67 +890,38 @@ pub static SERVICE: ServiceModel = ServiceModel {
         RefusedOperation { name: "CreateQueue", reason: "queues are another product than streams" },
         RefusedOperation { name: "DeleteChannel", reason: "channels are another product than streams" },
         RefusedOperation { name: "DeleteQueue", reason: "queues are another product than streams" },
-        RefusedOperation { name: "DeleteResourcePolicy", reason: "resource policies are not built yet" },
-        RefusedOperation { name: "DeregisterStreamConsumer", reason: "enhanced fan-out is not built yet" },
-        RefusedOperation { name: "DescribeAccountSettings", reason: "account settings are not built yet" },
         RefusedOperation { name: "DescribeChannel", reason: "channels are another product than streams" },
         RefusedOperation { name: "DescribeQueue", reason: "queues are another product than streams" },
-        RefusedOperation { name: "DescribeStreamConsumer", reason: "enhanced fan-out is not built yet" },
-        RefusedOperation {
-            name: "DisableEnhancedMonitoring",
-            reason: "shard-level metrics are not built yet",
-        },
-        RefusedOperation {
-            name: "EnableEnhancedMonitoring",
-            reason: "shard-level metrics are not built yet",
-        },
-        RefusedOperation { name: "GetResourcePolicy", reason: "resource policies are not built yet" },
         RefusedOperation { name: "ListChannels", reason: "channels are another product than streams" },
         RefusedOperation { name: "ListQueues", reason: "queues are another product than streams" },
-        RefusedOperation { name: "ListStreamConsumers", reason: "enhanced fan-out is not built yet" },
-        RefusedOperation { name: "MergeShards", reason: "resharding is not built yet" },
-        RefusedOperation { name: "PutResourcePolicy", reason: "resource policies are not built yet" },
         RefusedOperation {
             name: "ReceiveDeadLetterQueueRecords",
             reason: "queues are another product than streams",
         },
         RefusedOperation { name: "ReceiveQueueRecords", reason: "queues are another product than streams" },
-        RefusedOperation { name: "RegisterStreamConsumer", reason: "enhanced fan-out is not built yet" },
         RefusedOperation {
             name: "RestoreDeadLetterQueueRecords",
             reason: "queues are another product than streams",
         },
-        RefusedOperation { name: "SplitShard", reason: "resharding is not built yet" },
         RefusedOperation { name: "StartStreamEncryption", reason: "there are no encryption keys yet" },
         RefusedOperation { name: "StopStreamEncryption", reason: "there are no encryption keys yet" },
-        RefusedOperation { name: "SubscribeToShard", reason: "enhanced fan-out is not built yet" },
-        RefusedOperation { name: "UpdateAccountSettings", reason: "account settings are not built yet" },
+        RefusedOperation {
+            name: "SubscribeToShard",
+            reason: "answers with a stream, which the listener does not do yet",
+        },
         RefusedOperation { name: "UpdateChannel", reason: "channels are another product than streams" },
         RefusedOperation {
             name: "UpdateDeadLetterQueueRecordsVisibility",
             reason: "queues are another product than streams",
-        },
-        RefusedOperation {
-            name: "UpdateMaxRecordSize",
-            reason: "capacity modes and record sizes cannot be changed yet",
         },
         RefusedOperation { name: "UpdateQueue", reason: "queues are another product than streams" },
         RefusedOperation {
             name: "UpdateQueueRecordsVisibility",
             reason: "queues are another product than streams",
         },
-        RefusedOperation { name: "UpdateShardCount", reason: "resharding is not built yet" },
-        RefusedOperation {
-            name: "UpdateStreamMode",
-            reason: "capacity modes and record sizes cannot be changed yet",
-        },
         RefusedOperation {
             name: "UpdateStreamRecordDistributionStrategy",
-            reason: "capacity modes and record sizes cannot be changed yet",
-        },
-        RefusedOperation {
-            name: "UpdateStreamWarmThroughput",
-            reason: "capacity modes and record sizes cannot be changed yet",
+            reason: "records go where their partition key hashes to",
         },
     ],
     errors: &[
@@ -689,16 +984,10 @@ pub mod op {
             "ValidationException",
         ],
         idempotency_token: None,
-        refused_fields: &[
-            RefusedField {
-                path: &["RecordDistributionStrategy"],
-                reason: "records go where their partition key hashes to",
-            },
-            RefusedField {
-                path: &["WarmThroughputMiBps"],
-                reason: "the machine is the limit, nothing needs warming",
-            },
-        ],
+        refused_fields: &[RefusedField {
+            path: &["RecordDistributionStrategy"],
+            reason: "records go where their partition key hashes to",
+        }],
     };
     pub static DECREASE_STREAM_RETENTION_PERIOD: OperationModel = OperationModel {
         name: "DecreaseStreamRetentionPeriod",
@@ -713,6 +1002,25 @@ pub mod op {
             "LimitExceededException",
             "InvalidArgumentException",
             "AccessDeniedException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
+    };
+    pub static DELETE_RESOURCE_POLICY: OperationModel = OperationModel {
+        name: "DeleteResourcePolicy",
+        method: "POST",
+        uri: "/",
+        input: &schema::DELETE_RESOURCE_POLICY_INPUT,
+        output: &schema::NOTHING,
+        result_wrapper: "",
+        errors: &[
+            "ValidationException",
+            "AccessDeniedException",
+            "ResourceNotFoundException",
+            "LimitExceededException",
+            "InvalidArgumentException",
+            "ResourceInUseException",
+            "InternalFailureException",
         ],
         idempotency_token: None,
         refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
@@ -733,6 +1041,28 @@ pub mod op {
         ],
         idempotency_token: None,
         refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
+    };
+    pub static DEREGISTER_STREAM_CONSUMER: OperationModel = OperationModel {
+        name: "DeregisterStreamConsumer",
+        method: "POST",
+        uri: "/",
+        input: &schema::DEREGISTER_STREAM_CONSUMER_INPUT,
+        output: &schema::NOTHING,
+        result_wrapper: "",
+        errors: &["LimitExceededException", "ResourceNotFoundException", "InvalidArgumentException"],
+        idempotency_token: None,
+        refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
+    };
+    pub static DESCRIBE_ACCOUNT_SETTINGS: OperationModel = OperationModel {
+        name: "DescribeAccountSettings",
+        method: "POST",
+        uri: "/",
+        input: &schema::DESCRIBE_ACCOUNT_SETTINGS_INPUT,
+        output: &schema::DESCRIBE_ACCOUNT_SETTINGS_OUTPUT,
+        result_wrapper: "",
+        errors: &["LimitExceededException"],
+        idempotency_token: None,
+        refused_fields: &[],
     };
     pub static DESCRIBE_LIMITS: OperationModel = OperationModel {
         name: "DescribeLimits",
@@ -761,6 +1091,17 @@ pub mod op {
         idempotency_token: None,
         refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
     };
+    pub static DESCRIBE_STREAM_CONSUMER: OperationModel = OperationModel {
+        name: "DescribeStreamConsumer",
+        method: "POST",
+        uri: "/",
+        input: &schema::DESCRIBE_STREAM_CONSUMER_INPUT,
+        output: &schema::DESCRIBE_STREAM_CONSUMER_OUTPUT,
+        result_wrapper: "",
+        errors: &["LimitExceededException", "ResourceNotFoundException", "InvalidArgumentException"],
+        idempotency_token: None,
+        refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
+    };
     pub static DESCRIBE_STREAM_SUMMARY: OperationModel = OperationModel {
         name: "DescribeStreamSummary",
         method: "POST",
@@ -772,6 +1113,40 @@ pub mod op {
             "ResourceNotFoundException",
             "LimitExceededException",
             "InvalidArgumentException",
+            "AccessDeniedException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
+    };
+    pub static DISABLE_ENHANCED_MONITORING: OperationModel = OperationModel {
+        name: "DisableEnhancedMonitoring",
+        method: "POST",
+        uri: "/",
+        input: &schema::DISABLE_ENHANCED_MONITORING_INPUT,
+        output: &schema::ENHANCED_MONITORING_OUTPUT,
+        result_wrapper: "",
+        errors: &[
+            "InvalidArgumentException",
+            "LimitExceededException",
+            "ResourceInUseException",
+            "ResourceNotFoundException",
+            "AccessDeniedException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
+    };
+    pub static ENABLE_ENHANCED_MONITORING: OperationModel = OperationModel {
+        name: "EnableEnhancedMonitoring",
+        method: "POST",
+        uri: "/",
+        input: &schema::ENABLE_ENHANCED_MONITORING_INPUT,
+        output: &schema::ENHANCED_MONITORING_OUTPUT,
+        result_wrapper: "",
+        errors: &[
+            "InvalidArgumentException",
+            "LimitExceededException",
+            "ResourceInUseException",
+            "ResourceNotFoundException",
             "AccessDeniedException",
         ],
         idempotency_token: None,
@@ -804,6 +1179,25 @@ pub mod op {
             RefusedField { path: &["DryRun"], reason: "nothing is simulated" },
             RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" },
         ],
+    };
+    pub static GET_RESOURCE_POLICY: OperationModel = OperationModel {
+        name: "GetResourcePolicy",
+        method: "POST",
+        uri: "/",
+        input: &schema::GET_RESOURCE_POLICY_INPUT,
+        output: &schema::GET_RESOURCE_POLICY_OUTPUT,
+        result_wrapper: "",
+        errors: &[
+            "ValidationException",
+            "AccessDeniedException",
+            "ResourceNotFoundException",
+            "LimitExceededException",
+            "InvalidArgumentException",
+            "ResourceInUseException",
+            "InternalFailureException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
     };
     pub static GET_SHARD_ITERATOR: OperationModel = OperationModel {
         name: "GetShardIterator",
@@ -861,6 +1255,23 @@ pub mod op {
         idempotency_token: None,
         refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
     };
+    pub static LIST_STREAM_CONSUMERS: OperationModel = OperationModel {
+        name: "ListStreamConsumers",
+        method: "POST",
+        uri: "/",
+        input: &schema::LIST_STREAM_CONSUMERS_INPUT,
+        output: &schema::LIST_STREAM_CONSUMERS_OUTPUT,
+        result_wrapper: "",
+        errors: &[
+            "ResourceNotFoundException",
+            "InvalidArgumentException",
+            "LimitExceededException",
+            "ExpiredNextTokenException",
+            "ResourceInUseException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
+    };
     pub static LIST_STREAMS: OperationModel = OperationModel {
         name: "ListStreams",
         method: "POST",
@@ -902,6 +1313,24 @@ pub mod op {
             "ResourceNotFoundException",
             "InvalidArgumentException",
             "LimitExceededException",
+            "AccessDeniedException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
+    };
+    pub static MERGE_SHARDS: OperationModel = OperationModel {
+        name: "MergeShards",
+        method: "POST",
+        uri: "/",
+        input: &schema::MERGE_SHARDS_INPUT,
+        output: &schema::NOTHING,
+        result_wrapper: "",
+        errors: &[
+            "ResourceNotFoundException",
+            "ResourceInUseException",
+            "InvalidArgumentException",
+            "LimitExceededException",
+            "ValidationException",
             "AccessDeniedException",
         ],
         idempotency_token: None,
@@ -961,6 +1390,41 @@ pub mod op {
             RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" },
         ],
     };
+    pub static PUT_RESOURCE_POLICY: OperationModel = OperationModel {
+        name: "PutResourcePolicy",
+        method: "POST",
+        uri: "/",
+        input: &schema::PUT_RESOURCE_POLICY_INPUT,
+        output: &schema::NOTHING,
+        result_wrapper: "",
+        errors: &[
+            "ValidationException",
+            "AccessDeniedException",
+            "ResourceNotFoundException",
+            "LimitExceededException",
+            "InvalidArgumentException",
+            "ResourceInUseException",
+            "InternalFailureException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
+    };
+    pub static REGISTER_STREAM_CONSUMER: OperationModel = OperationModel {
+        name: "RegisterStreamConsumer",
+        method: "POST",
+        uri: "/",
+        input: &schema::REGISTER_STREAM_CONSUMER_INPUT,
+        output: &schema::REGISTER_STREAM_CONSUMER_OUTPUT,
+        result_wrapper: "",
+        errors: &[
+            "InvalidArgumentException",
+            "LimitExceededException",
+            "ResourceInUseException",
+            "ResourceNotFoundException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
+    };
     pub static REMOVE_TAGS_FROM_STREAM: OperationModel = OperationModel {
         name: "RemoveTagsFromStream",
         method: "POST",
@@ -973,6 +1437,24 @@ pub mod op {
             "ResourceInUseException",
             "InvalidArgumentException",
             "LimitExceededException",
+            "AccessDeniedException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
+    };
+    pub static SPLIT_SHARD: OperationModel = OperationModel {
+        name: "SplitShard",
+        method: "POST",
+        uri: "/",
+        input: &schema::SPLIT_SHARD_INPUT,
+        output: &schema::NOTHING,
+        result_wrapper: "",
+        errors: &[
+            "ResourceNotFoundException",
+            "ResourceInUseException",
+            "InvalidArgumentException",
+            "LimitExceededException",
+            "ValidationException",
             "AccessDeniedException",
         ],
         idempotency_token: None,
@@ -1012,6 +1494,88 @@ pub mod op {
             "LimitExceededException",
             "AccessDeniedException",
             "InternalFailureException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
+    };
+    pub static UPDATE_ACCOUNT_SETTINGS: OperationModel = OperationModel {
+        name: "UpdateAccountSettings",
+        method: "POST",
+        uri: "/",
+        input: &schema::UPDATE_ACCOUNT_SETTINGS_INPUT,
+        output: &schema::UPDATE_ACCOUNT_SETTINGS_OUTPUT,
+        result_wrapper: "",
+        errors: &["InvalidArgumentException", "ValidationException", "LimitExceededException"],
+        idempotency_token: None,
+        refused_fields: &[],
+    };
+    pub static UPDATE_MAX_RECORD_SIZE: OperationModel = OperationModel {
+        name: "UpdateMaxRecordSize",
+        method: "POST",
+        uri: "/",
+        input: &schema::UPDATE_MAX_RECORD_SIZE_INPUT,
+        output: &schema::NOTHING,
+        result_wrapper: "",
+        errors: &[
+            "ResourceInUseException",
+            "ResourceNotFoundException",
+            "LimitExceededException",
+            "InvalidArgumentException",
+            "AccessDeniedException",
+            "ValidationException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
+    };
+    pub static UPDATE_SHARD_COUNT: OperationModel = OperationModel {
+        name: "UpdateShardCount",
+        method: "POST",
+        uri: "/",
+        input: &schema::UPDATE_SHARD_COUNT_INPUT,
+        output: &schema::UPDATE_SHARD_COUNT_OUTPUT,
+        result_wrapper: "",
+        errors: &[
+            "InvalidArgumentException",
+            "LimitExceededException",
+            "ResourceInUseException",
+            "ResourceNotFoundException",
+            "ValidationException",
+            "AccessDeniedException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
+    };
+    pub static UPDATE_STREAM_MODE: OperationModel = OperationModel {
+        name: "UpdateStreamMode",
+        method: "POST",
+        uri: "/",
+        input: &schema::UPDATE_STREAM_MODE_INPUT,
+        output: &schema::NOTHING,
+        result_wrapper: "",
+        errors: &[
+            "InvalidArgumentException",
+            "LimitExceededException",
+            "ResourceInUseException",
+            "ResourceNotFoundException",
+            "ValidationException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
+    };
+    pub static UPDATE_STREAM_WARM_THROUGHPUT: OperationModel = OperationModel {
+        name: "UpdateStreamWarmThroughput",
+        method: "POST",
+        uri: "/",
+        input: &schema::UPDATE_STREAM_WARM_THROUGHPUT_INPUT,
+        output: &schema::UPDATE_STREAM_WARM_THROUGHPUT_OUTPUT,
+        result_wrapper: "",
+        errors: &[
+            "AccessDeniedException",
+            "ResourceNotFoundException",
+            "LimitExceededException",
+            "InvalidArgumentException",
+            "ResourceInUseException",
+            "ValidationException",
         ],
         idempotency_token: None,
         refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
@@ -1094,10 +1658,14 @@ pub mod error {
 mod schema {
     use aws::model::{ANY, BOOLEAN, INTEGER, LONG, Member, Pattern, STRING, Schema, TIMESTAMP};
 
-    static SHARD_ID_PATTERN: Pattern = Pattern::new("[a-zA-Z0-9_.-]+", "[a-zA-Z0-9_.-]+");
+    static CONSUMER_NAME_PATTERN: Pattern = Pattern::new("[a-zA-Z0-9_.-]+", "[a-zA-Z0-9_.-]+");
     static SEQUENCE_NUMBER_PATTERN: Pattern =
         Pattern::new(r"^(0|([1-9]\d{0,128}))$", "^(0|([1-9][0-9]{0,128}))$");
     static HASH_KEY_PATTERN: Pattern = Pattern::new(r"^(0|([1-9]\d{0,38}))$", "^(0|([1-9][0-9]{0,38}))$");
+    static CONSUMER_ARN_PATTERN: Pattern = Pattern::new(
+        r"^(arn):aws.*:kinesis:.*:\d{12}:.*stream\/[a-zA-Z0-9_.-]+\/consumer\/[a-zA-Z0-9_.-]+:[0-9]+",
+        r"^(arn):aws[^\n\r\x{85}\x{2028}\x{2029}]*:kinesis:[^\n\r\x{85}\x{2028}\x{2029}]*:[0-9]{12}:[^\n\r\x{85}\x{2028}\x{2029}]*stream\/[a-zA-Z0-9_.-]+\/consumer\/[a-zA-Z0-9_.-]+:[0-9]+",
+    );
     static RESOURCE_ARN_PATTERN: Pattern = Pattern::new(
         r"arn:aws.*:kinesis:.*:\d{12}:.*(stream|channel|queue)/\S+",
         r"arn:aws[^\n\r\x{85}\x{2028}\x{2029}]*:kinesis:[^\n\r\x{85}\x{2028}\x{2029}]*:[0-9]{12}:[^\n\r\x{85}\x{2028}\x{2029}]*(stream|channel|queue)/[^ \t\n\x0B\f\r]+",
@@ -1124,6 +1692,30 @@ mod schema {
         ],
     );
     pub(super) static CHILD_SHARD_LIST: Schema = Schema::list(&CHILD_SHARD);
+    pub(super) static CONSUMER: Schema = Schema::structure(
+        "Consumer",
+        &[
+            Member::required("ConsumerName", &CONSUMER_NAME),
+            Member::required("ConsumerARN", &CONSUMER_ARN),
+            Member::required("ConsumerStatus", &STRING),
+            Member::required("ConsumerCreationTimestamp", &TIMESTAMP),
+        ],
+    );
+    pub(super) static CONSUMER_ARN: Schema =
+        Schema::string().sized(Some(1), Some(2048)).matching(&CONSUMER_ARN_PATTERN);
+    pub(super) static CONSUMER_DESCRIPTION: Schema = Schema::structure(
+        "ConsumerDescription",
+        &[
+            Member::required("ConsumerName", &CONSUMER_NAME),
+            Member::required("ConsumerARN", &CONSUMER_ARN),
+            Member::required("ConsumerStatus", &STRING),
+            Member::required("ConsumerCreationTimestamp", &TIMESTAMP),
+            Member::required("StreamARN", &STREAM_ARN),
+        ],
+    );
+    pub(super) static CONSUMER_LIST: Schema = Schema::list(&CONSUMER);
+    pub(super) static CONSUMER_NAME: Schema =
+        Schema::string().sized(Some(1), Some(128)).matching(&CONSUMER_NAME_PATTERN);
     pub(super) static CREATE_STREAM_INPUT: Schema = Schema::structure(
         "CreateStreamInput",
         &[
@@ -1131,7 +1723,7 @@ mod schema {
             Member::new("ShardCount", &POSITIVE_INTEGER_OBJECT),
             Member::new("StreamModeDetails", &STREAM_MODE_DETAILS),
             Member::new("Tags", &TAG_MAP),
-            Member::new("WarmThroughputMiBps", &ANY),
+            Member::new("WarmThroughputMiBps", &NATURAL_INTEGER_OBJECT),
             Member::new("MaxRecordSizeInKiB", &MAX_RECORD_SIZE_IN_KI_B),
             Member::new("RecordDistributionStrategy", &ANY),
         ],
@@ -1146,6 +1738,10 @@ mod schema {
             Member::new("StreamId", &ANY),
         ],
     );
+    pub(super) static DELETE_RESOURCE_POLICY_INPUT: Schema = Schema::structure(
+        "DeleteResourcePolicyInput",
+        &[Member::required("ResourceARN", &RESOURCE_ARN), Member::new("StreamId", &ANY)],
+    );
     pub(super) static DELETE_STREAM_INPUT: Schema = Schema::structure(
         "DeleteStreamInput",
         &[
@@ -1154,6 +1750,21 @@ mod schema {
             Member::new("StreamARN", &STREAM_ARN),
             Member::new("StreamId", &ANY),
         ],
+    );
+    pub(super) static DEREGISTER_STREAM_CONSUMER_INPUT: Schema = Schema::structure(
+        "DeregisterStreamConsumerInput",
+        &[
+            Member::new("StreamARN", &STREAM_ARN),
+            Member::new("ConsumerName", &CONSUMER_NAME),
+            Member::new("ConsumerARN", &CONSUMER_ARN),
+            Member::new("StreamId", &ANY),
+        ],
+    );
+    pub(super) static DESCRIBE_ACCOUNT_SETTINGS_INPUT: Schema =
+        Schema::structure("DescribeAccountSettingsInput", &[]);
+    pub(super) static DESCRIBE_ACCOUNT_SETTINGS_OUTPUT: Schema = Schema::structure(
+        "DescribeAccountSettingsOutput",
+        &[Member::new("MinimumThroughputBillingCommitment", &MINIMUM_THROUGHPUT_BILLING_COMMITMENT_OUTPUT)],
     );
     pub(super) static DESCRIBE_LIMITS_INPUT: Schema = Schema::structure("DescribeLimitsInput", &[]);
     pub(super) static DESCRIBE_LIMITS_OUTPUT: Schema = Schema::structure(
@@ -1166,6 +1777,19 @@ mod schema {
             Member::new("ChannelCount", &INTEGER),
             Member::new("ChannelCountLimit", &INTEGER),
         ],
+    );
+    pub(super) static DESCRIBE_STREAM_CONSUMER_INPUT: Schema = Schema::structure(
+        "DescribeStreamConsumerInput",
+        &[
+            Member::new("StreamARN", &STREAM_ARN),
+            Member::new("ConsumerName", &CONSUMER_NAME),
+            Member::new("ConsumerARN", &CONSUMER_ARN),
+            Member::new("StreamId", &ANY),
+        ],
+    );
+    pub(super) static DESCRIBE_STREAM_CONSUMER_OUTPUT: Schema = Schema::structure(
+        "DescribeStreamConsumerOutput",
+        &[Member::required("ConsumerDescription", &CONSUMER_DESCRIPTION)],
     );
     pub(super) static DESCRIBE_STREAM_INPUT: Schema = Schema::structure(
         "DescribeStreamInput",
@@ -1194,9 +1818,36 @@ mod schema {
         "DescribeStreamSummaryOutput",
         &[Member::required("StreamDescriptionSummary", &STREAM_DESCRIPTION_SUMMARY)],
     );
+    pub(super) static DISABLE_ENHANCED_MONITORING_INPUT: Schema = Schema::structure(
+        "DisableEnhancedMonitoringInput",
+        &[
+            Member::new("StreamName", &STREAM_NAME),
+            Member::required("ShardLevelMetrics", &METRICS_NAME_LIST),
+            Member::new("StreamARN", &STREAM_ARN),
+            Member::new("StreamId", &ANY),
+        ],
+    );
+    pub(super) static ENABLE_ENHANCED_MONITORING_INPUT: Schema = Schema::structure(
+        "EnableEnhancedMonitoringInput",
+        &[
+            Member::new("StreamName", &STREAM_NAME),
+            Member::required("ShardLevelMetrics", &METRICS_NAME_LIST),
+            Member::new("StreamARN", &STREAM_ARN),
+            Member::new("StreamId", &ANY),
+        ],
+    );
     pub(super) static ENHANCED_METRICS: Schema =
         Schema::structure("EnhancedMetrics", &[Member::new("ShardLevelMetrics", &METRICS_NAME_LIST)]);
     pub(super) static ENHANCED_MONITORING_LIST: Schema = Schema::list(&ENHANCED_METRICS);
+    pub(super) static ENHANCED_MONITORING_OUTPUT: Schema = Schema::structure(
+        "EnhancedMonitoringOutput",
+        &[
+            Member::new("StreamName", &STREAM_NAME),
+            Member::new("CurrentShardLevelMetrics", &METRICS_NAME_LIST),
+            Member::new("DesiredShardLevelMetrics", &METRICS_NAME_LIST),
+            Member::new("StreamARN", &STREAM_ARN),
+        ],
+    );
     pub(super) static GET_RECORDS_INPUT: Schema = Schema::structure(
         "GetRecordsInput",
         &[
@@ -1217,6 +1868,12 @@ mod schema {
             Member::new("ChildShards", &CHILD_SHARD_LIST),
         ],
     );
+    pub(super) static GET_RESOURCE_POLICY_INPUT: Schema = Schema::structure(
+        "GetResourcePolicyInput",
+        &[Member::required("ResourceARN", &RESOURCE_ARN), Member::new("StreamId", &ANY)],
+    );
+    pub(super) static GET_RESOURCE_POLICY_OUTPUT: Schema =
+        Schema::structure("GetResourcePolicyOutput", &[Member::required("Policy", &STRING)]);
     pub(super) static GET_SHARD_ITERATOR_INPUT: Schema = Schema::structure(
         "GetShardIteratorInput",
         &[
@@ -1264,6 +1921,21 @@ mod schema {
         "ListShardsOutput",
         &[Member::new("Shards", &SHARD_LIST), Member::new("NextToken", &NEXT_TOKEN)],
     );
+    pub(super) static LIST_STREAM_CONSUMERS_INPUT: Schema = Schema::structure(
+        "ListStreamConsumersInput",
+        &[
+            Member::required("StreamARN", &STREAM_ARN),
+            Member::new("NextToken", &NEXT_TOKEN),
+            Member::new("MaxResults", &LIST_STREAM_CONSUMERS_INPUT_LIMIT),
+            Member::new("StreamCreationTimestamp", &TIMESTAMP),
+            Member::new("StreamId", &ANY),
+        ],
+    );
+    pub(super) static LIST_STREAM_CONSUMERS_INPUT_LIMIT: Schema = Schema::integer(Some(1), Some(10000));
+    pub(super) static LIST_STREAM_CONSUMERS_OUTPUT: Schema = Schema::structure(
+        "ListStreamConsumersOutput",
+        &[Member::new("Consumers", &CONSUMER_LIST), Member::new("NextToken", &NEXT_TOKEN)],
+    );
     pub(super) static LIST_STREAMS_INPUT: Schema = Schema::structure(
         "ListStreamsInput",
         &[
@@ -1304,7 +1976,43 @@ mod schema {
         &[Member::required("Tags", &TAG_LIST), Member::required("HasMoreTags", &BOOLEAN)],
     );
     pub(super) static MAX_RECORD_SIZE_IN_KI_B: Schema = Schema::integer(Some(1024), Some(10240));
-    pub(super) static METRICS_NAME_LIST: Schema = Schema::list(&STRING);
+    pub(super) static MERGE_SHARDS_INPUT: Schema = Schema::structure(
+        "MergeShardsInput",
+        &[
+            Member::new("StreamName", &STREAM_NAME),
+            Member::required("ShardToMerge", &SHARD_ID),
+            Member::required("AdjacentShardToMerge", &SHARD_ID),
+            Member::new("StreamARN", &STREAM_ARN),
+            Member::new("StreamId", &ANY),
+        ],
+    );
+    pub(super) static METRICS_NAME: Schema = Schema::enumeration(&[
+        "IncomingBytes",
+        "IncomingRecords",
+        "OutgoingBytes",
+        "OutgoingRecords",
+        "WriteProvisionedThroughputExceeded",
+        "ReadProvisionedThroughputExceeded",
+        "IteratorAgeMilliseconds",
+        "ALL",
+    ]);
+    pub(super) static METRICS_NAME_LIST: Schema = Schema::list(&METRICS_NAME).sized(Some(1), Some(7));
+    pub(super) static MINIMUM_THROUGHPUT_BILLING_COMMITMENT_INPUT: Schema = Schema::structure(
+        "MinimumThroughputBillingCommitmentInput",
+        &[Member::required("Status", &MINIMUM_THROUGHPUT_BILLING_COMMITMENT_INPUT_STATUS)],
+    );
+    pub(super) static MINIMUM_THROUGHPUT_BILLING_COMMITMENT_INPUT_STATUS: Schema =
+        Schema::enumeration(&["ENABLED", "DISABLED"]);
+    pub(super) static MINIMUM_THROUGHPUT_BILLING_COMMITMENT_OUTPUT: Schema = Schema::structure(
+        "MinimumThroughputBillingCommitmentOutput",
+        &[
+            Member::required("Status", &STRING),
+            Member::new("StartedAt", &TIMESTAMP),
+            Member::new("EndedAt", &TIMESTAMP),
+            Member::new("EarliestAllowedEndAt", &TIMESTAMP),
+        ],
+    );
+    pub(super) static NATURAL_INTEGER_OBJECT: Schema = Schema::integer(Some(0), None);
     pub(super) static NEXT_TOKEN: Schema = Schema::string().sized(Some(1), Some(1048576));
     pub(super) static PARTITION_KEY: Schema = Schema::string().sized(Some(1), Some(256));
     pub(super) static POSITIVE_INTEGER_OBJECT: Schema = Schema::integer(Some(1), None);
@@ -1367,6 +2075,14 @@ mod schema {
         ],
     );
     pub(super) static PUT_RECORDS_RESULT_ENTRY_LIST: Schema = Schema::list(&PUT_RECORDS_RESULT_ENTRY);
+    pub(super) static PUT_RESOURCE_POLICY_INPUT: Schema = Schema::structure(
+        "PutResourcePolicyInput",
+        &[
+            Member::required("ResourceARN", &RESOURCE_ARN),
+            Member::new("StreamId", &ANY),
+            Member::required("Policy", &STRING),
+        ],
+    );
     pub(super) static RECORD: Schema = Schema::structure(
         "Record",
         &[
@@ -1378,6 +2094,17 @@ mod schema {
         ],
     );
     pub(super) static RECORD_LIST: Schema = Schema::list(&RECORD);
+    pub(super) static REGISTER_STREAM_CONSUMER_INPUT: Schema = Schema::structure(
+        "RegisterStreamConsumerInput",
+        &[
+            Member::required("StreamARN", &STREAM_ARN),
+            Member::required("ConsumerName", &CONSUMER_NAME),
+            Member::new("StreamId", &ANY),
+            Member::new("Tags", &TAG_MAP),
+        ],
+    );
+    pub(super) static REGISTER_STREAM_CONSUMER_OUTPUT: Schema =
+        Schema::structure("RegisterStreamConsumerOutput", &[Member::required("Consumer", &CONSUMER)]);
     pub(super) static REMOVE_TAGS_FROM_STREAM_INPUT: Schema = Schema::structure(
         "RemoveTagsFromStreamInput",
         &[
@@ -1389,6 +2116,7 @@ mod schema {
     );
     pub(super) static RESOURCE_ARN: Schema =
         Schema::string().sized(Some(1), Some(2048)).matching(&RESOURCE_ARN_PATTERN);
+    pub(super) static SCALING_TYPE: Schema = Schema::enumeration(&["UNIFORM_SCALING"]);
     pub(super) static SEQUENCE_NUMBER: Schema = Schema::string().matching(&SEQUENCE_NUMBER_PATTERN);
     pub(super) static SEQUENCE_NUMBER_RANGE: Schema = Schema::structure(
         "SequenceNumberRange",
@@ -1424,7 +2152,7 @@ mod schema {
         "FROM_TIMESTAMP",
     ]);
     pub(super) static SHARD_ID: Schema =
-        Schema::string().sized(Some(1), Some(128)).matching(&SHARD_ID_PATTERN);
+        Schema::string().sized(Some(1), Some(128)).matching(&CONSUMER_NAME_PATTERN);
     pub(super) static SHARD_ID_LIST: Schema = Schema::list(&SHARD_ID);
     pub(super) static SHARD_ITERATOR: Schema = Schema::string().sized(Some(1), Some(512));
     pub(super) static SHARD_ITERATOR_TYPE: Schema = Schema::enumeration(&[
@@ -1435,6 +2163,16 @@ mod schema {
         "AT_TIMESTAMP",
     ]);
     pub(super) static SHARD_LIST: Schema = Schema::list(&SHARD);
+    pub(super) static SPLIT_SHARD_INPUT: Schema = Schema::structure(
+        "SplitShardInput",
+        &[
+            Member::new("StreamName", &STREAM_NAME),
+            Member::required("ShardToSplit", &SHARD_ID),
+            Member::required("NewStartingHashKey", &HASH_KEY),
+            Member::new("StreamARN", &STREAM_ARN),
+            Member::new("StreamId", &ANY),
+        ],
+    );
     pub(super) static STREAM_ARN: Schema =
         Schema::string().sized(Some(1), Some(2048)).matching(&STREAM_ARN_PATTERN);
     pub(super) static STREAM_DESCRIPTION: Schema = Schema::structure(
@@ -1479,7 +2217,7 @@ mod schema {
     pub(super) static STREAM_MODE_DETAILS: Schema =
         Schema::structure("StreamModeDetails", &[Member::required("StreamMode", &STREAM_MODE)]);
     pub(super) static STREAM_NAME: Schema =
-        Schema::string().sized(Some(1), Some(128)).matching(&SHARD_ID_PATTERN);
+        Schema::string().sized(Some(1), Some(128)).matching(&CONSUMER_NAME_PATTERN);
     pub(super) static STREAM_NAME_LIST: Schema = Schema::list(&STREAM_NAME);
     pub(super) static STREAM_SUMMARY: Schema = Schema::structure(
         "StreamSummary",
@@ -1515,9 +2253,76 @@ mod schema {
             Member::new("StreamId", &ANY),
         ],
     );
+    pub(super) static UPDATE_ACCOUNT_SETTINGS_INPUT: Schema = Schema::structure(
+        "UpdateAccountSettingsInput",
+        &[Member::required(
+            "MinimumThroughputBillingCommitment",
+            &MINIMUM_THROUGHPUT_BILLING_COMMITMENT_INPUT,
+        )],
+    );
+    pub(super) static UPDATE_ACCOUNT_SETTINGS_OUTPUT: Schema = Schema::structure(
+        "UpdateAccountSettingsOutput",
+        &[Member::new("MinimumThroughputBillingCommitment", &MINIMUM_THROUGHPUT_BILLING_COMMITMENT_OUTPUT)],
+    );
+    pub(super) static UPDATE_MAX_RECORD_SIZE_INPUT: Schema = Schema::structure(
+        "UpdateMaxRecordSizeInput",
+        &[
+            Member::new("StreamARN", &STREAM_ARN),
+            Member::new("StreamId", &ANY),
+            Member::required("MaxRecordSizeInKiB", &MAX_RECORD_SIZE_IN_KI_B),
+        ],
+    );
+    pub(super) static UPDATE_SHARD_COUNT_INPUT: Schema = Schema::structure(
+        "UpdateShardCountInput",
+        &[
+            Member::new("StreamName", &STREAM_NAME),
+            Member::required("TargetShardCount", &POSITIVE_INTEGER_OBJECT),
+            Member::required("ScalingType", &SCALING_TYPE),
+            Member::new("StreamARN", &STREAM_ARN),
+            Member::new("StreamId", &ANY),
+        ],
+    );
+    pub(super) static UPDATE_SHARD_COUNT_OUTPUT: Schema = Schema::structure(
+        "UpdateShardCountOutput",
+        &[
+            Member::new("StreamName", &STREAM_NAME),
+            Member::new("CurrentShardCount", &POSITIVE_INTEGER_OBJECT),
+            Member::new("TargetShardCount", &POSITIVE_INTEGER_OBJECT),
+            Member::new("StreamARN", &STREAM_ARN),
+        ],
+    );
+    pub(super) static UPDATE_STREAM_MODE_INPUT: Schema = Schema::structure(
+        "UpdateStreamModeInput",
+        &[
+            Member::required("StreamARN", &STREAM_ARN),
+            Member::new("StreamId", &ANY),
+            Member::required("StreamModeDetails", &STREAM_MODE_DETAILS),
+            Member::new("WarmThroughputMiBps", &NATURAL_INTEGER_OBJECT),
+        ],
+    );
+    pub(super) static UPDATE_STREAM_WARM_THROUGHPUT_INPUT: Schema = Schema::structure(
+        "UpdateStreamWarmThroughputInput",
+        &[
+            Member::new("StreamARN", &STREAM_ARN),
+            Member::new("StreamName", &STREAM_NAME),
+            Member::new("StreamId", &ANY),
+            Member::required("WarmThroughputMiBps", &NATURAL_INTEGER_OBJECT),
+        ],
+    );
+    pub(super) static UPDATE_STREAM_WARM_THROUGHPUT_OUTPUT: Schema = Schema::structure(
+        "UpdateStreamWarmThroughputOutput",
+        &[
+            Member::new("StreamARN", &STREAM_ARN),
+            Member::new("StreamName", &STREAM_NAME),
+            Member::new("WarmThroughput", &WARM_THROUGHPUT_OBJECT),
+        ],
+    );
     pub(super) static WARM_THROUGHPUT_OBJECT: Schema = Schema::structure(
         "WarmThroughputObject",
-        &[Member::new("TargetMiBps", &INTEGER), Member::new("CurrentMiBps", &INTEGER)],
+        &[
+            Member::new("TargetMiBps", &NATURAL_INTEGER_OBJECT),
+            Member::new("CurrentMiBps", &NATURAL_INTEGER_OBJECT),
+        ],
     );
     pub(super) static NOTHING: Schema = Schema::structure("Nothing", &[]);
 }
@@ -1530,7 +2335,7 @@ mod tests {
     #[test]
     fn every_constraint_of_every_built_operation_is_checked() {
         let tried = assert_constraints(&SERVICE);
-        assert_eq!(tried.operations, 19);
+        assert_eq!(tried.operations, 36);
     }
 
     #[test]
@@ -1538,21 +2343,38 @@ mod tests {
         assert_round_trip::<AddTagsToStreamInput>(&op::ADD_TAGS_TO_STREAM);
         assert_round_trip::<CreateStreamInput>(&op::CREATE_STREAM);
         assert_round_trip::<DecreaseStreamRetentionPeriodInput>(&op::DECREASE_STREAM_RETENTION_PERIOD);
+        assert_round_trip::<DeleteResourcePolicyInput>(&op::DELETE_RESOURCE_POLICY);
         assert_round_trip::<DeleteStreamInput>(&op::DELETE_STREAM);
+        assert_round_trip::<DeregisterStreamConsumerInput>(&op::DEREGISTER_STREAM_CONSUMER);
+        assert_round_trip::<DescribeAccountSettingsInput>(&op::DESCRIBE_ACCOUNT_SETTINGS);
         assert_round_trip::<DescribeLimitsInput>(&op::DESCRIBE_LIMITS);
         assert_round_trip::<DescribeStreamInput>(&op::DESCRIBE_STREAM);
+        assert_round_trip::<DescribeStreamConsumerInput>(&op::DESCRIBE_STREAM_CONSUMER);
         assert_round_trip::<DescribeStreamSummaryInput>(&op::DESCRIBE_STREAM_SUMMARY);
+        assert_round_trip::<DisableEnhancedMonitoringInput>(&op::DISABLE_ENHANCED_MONITORING);
+        assert_round_trip::<EnableEnhancedMonitoringInput>(&op::ENABLE_ENHANCED_MONITORING);
         assert_round_trip::<GetRecordsInput>(&op::GET_RECORDS);
+        assert_round_trip::<GetResourcePolicyInput>(&op::GET_RESOURCE_POLICY);
         assert_round_trip::<GetShardIteratorInput>(&op::GET_SHARD_ITERATOR);
         assert_round_trip::<IncreaseStreamRetentionPeriodInput>(&op::INCREASE_STREAM_RETENTION_PERIOD);
         assert_round_trip::<ListShardsInput>(&op::LIST_SHARDS);
+        assert_round_trip::<ListStreamConsumersInput>(&op::LIST_STREAM_CONSUMERS);
         assert_round_trip::<ListStreamsInput>(&op::LIST_STREAMS);
         assert_round_trip::<ListTagsForResourceInput>(&op::LIST_TAGS_FOR_RESOURCE);
         assert_round_trip::<ListTagsForStreamInput>(&op::LIST_TAGS_FOR_STREAM);
+        assert_round_trip::<MergeShardsInput>(&op::MERGE_SHARDS);
         assert_round_trip::<PutRecordInput>(&op::PUT_RECORD);
         assert_round_trip::<PutRecordsInput>(&op::PUT_RECORDS);
+        assert_round_trip::<PutResourcePolicyInput>(&op::PUT_RESOURCE_POLICY);
+        assert_round_trip::<RegisterStreamConsumerInput>(&op::REGISTER_STREAM_CONSUMER);
         assert_round_trip::<RemoveTagsFromStreamInput>(&op::REMOVE_TAGS_FROM_STREAM);
+        assert_round_trip::<SplitShardInput>(&op::SPLIT_SHARD);
         assert_round_trip::<TagResourceInput>(&op::TAG_RESOURCE);
         assert_round_trip::<UntagResourceInput>(&op::UNTAG_RESOURCE);
+        assert_round_trip::<UpdateAccountSettingsInput>(&op::UPDATE_ACCOUNT_SETTINGS);
+        assert_round_trip::<UpdateMaxRecordSizeInput>(&op::UPDATE_MAX_RECORD_SIZE);
+        assert_round_trip::<UpdateShardCountInput>(&op::UPDATE_SHARD_COUNT);
+        assert_round_trip::<UpdateStreamModeInput>(&op::UPDATE_STREAM_MODE);
+        assert_round_trip::<UpdateStreamWarmThroughputInput>(&op::UPDATE_STREAM_WARM_THROUGHPUT);
     }
 }

@@ -1,6 +1,7 @@
 //! What PutRecord and PutRecords share: records to shards, shards to one append.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use aws::{ApiError, Context};
 use bytes::Bytes;
@@ -8,8 +9,10 @@ use log::{Appended, Batch, LogError, NewRecord, Routes, TopicId};
 use md5::{Digest, Md5};
 
 use crate::error::from_log;
-use crate::limits::PUT_BYTES_MAX;
+use crate::limits::{PUT_BYTES_MAX, ROUTINGS_MAX};
+use crate::live::Live;
 use crate::model::{PutRecordInput, PutRecordsInput, PutRecordsRequestEntry, error};
+use crate::pace::Intake;
 use crate::sequence::{SequenceNumber, ShardNumbers};
 use crate::{Kinesis, stream};
 
@@ -32,11 +35,28 @@ pub(crate) struct PutEntry {
 /// Where the records of a request went, or why none of them went anywhere.
 pub(crate) struct Put {
     pub(crate) stream: TopicId,
-    /// For each record its batch and its place in the batch.
-    places: Vec<(usize, usize)>,
+    places: Vec<Place>,
     outcome: Result<Vec<(u32, Vec<SequenceNumber>)>, LogError>,
     /// The shard of each batch.
     shards: Vec<u32>,
+    /// Records that their shard had no room for.
+    pub(crate) throttled: usize,
+}
+
+/// What becomes of one record of a request.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// It goes out in a batch, at a place in it.
+    Sent { batch: u32, place: u32 },
+    /// Its shard takes in no more now.
+    Throttled { shard: u32 },
+}
+
+/// What became of one record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fate {
+    Stored(u32, SequenceNumber),
+    Throttled(u32),
 }
 
 impl PutEntry {
@@ -52,13 +72,22 @@ impl PutEntry {
 impl Put {
     /// The shard of each record, in the order of the request.
     pub(crate) fn shards(&self) -> impl Iterator<Item = u32> {
-        self.places.iter().map(|(batch, _)| self.shards[*batch])
+        self.places.iter().map(|place| match *place {
+            Place::Sent { batch, .. } => self.shards[batch as usize],
+            Place::Throttled { shard } => shard,
+        })
     }
 
-    /// Shard and sequence number of each record, in the order of the request.
-    pub(crate) fn placed(&self) -> Result<impl Iterator<Item = (u32, SequenceNumber)>, &LogError> {
+    /// What became of each record, in the order of the request.
+    pub(crate) fn fates(&self) -> Result<impl Iterator<Item = Fate>, &LogError> {
         let batches = self.outcome.as_ref()?;
-        Ok(self.places.iter().map(|(batch, place)| (batches[*batch].0, batches[*batch].1[*place])))
+        Ok(self.places.iter().map(|place| match *place {
+            Place::Sent { batch, place } => {
+                let (shard, numbers) = &batches[batch as usize];
+                Fate::Stored(*shard, numbers[place as usize])
+            }
+            Place::Throttled { shard } => Fate::Throttled(shard),
+        }))
     }
 
     pub(crate) fn into_error(self) -> Option<LogError> {
@@ -71,43 +100,118 @@ impl Kinesis {
     /// told in the outcome.
     pub(crate) async fn put(&self, ctx: &Context, request: PutRequest) -> Result<Put, ApiError> {
         let stream = stream::named(ctx, request.stream_name.as_deref(), request.stream_arn.as_deref())?;
-        let routes = self.routes(&stream)?;
-        let bytes_max = self.record_bytes_max(&stream, &routes).await?;
-        check_sizes(&request.records, bytes_max)?;
-        let Routed { batches, places } = route(&routes, request.records);
-        let shards = batches.iter().map(|batch| batch.partition).collect();
-        let outcome = match self.log.append(&stream, batches).await {
-            Ok(appended) => Ok(appended.iter().map(|appended| number(&routes, appended)).collect()),
-            Err(missing @ LogError::NoSuchTopic(_)) => return Err(from_log(&stream, missing)),
-            Err(error) => Err(error),
-        };
-        Ok(Put { stream, places, outcome, shards })
+        let mut routes = self.routes(&stream)?;
+        let live = self.live(&stream, &routes).await?;
+        check_sizes(&request.records, live.record_bytes_max)?;
+        let now = self.rt.instant();
+        let limits = self.is_limited().then_some((&*live, now));
+        let mut routed = Routed::new(&routes, request.records, limits);
+        for _ in 0..ROUTINGS_MAX {
+            match self.log.append_batches(&stream, &routed.batches).await {
+                // The shard was split or merged. Nothing was written; the records go where they belong now.
+                Err(LogError::PartitionClosed { .. } | LogError::Sealed) => {
+                    routes = self.routes(&stream)?;
+                    routed = routed.again(&routes);
+                }
+                Err(missing @ LogError::NoSuchTopic(_)) => return Err(from_log(&stream, missing)),
+                Err(error) => return Ok(routed.into_put(stream, Err(error))),
+                Ok(appended) => {
+                    if live.on_demand {
+                        routed.count(&live, now);
+                    }
+                    let numbers = appended.iter().map(|appended| number(&routes, appended)).collect();
+                    return Ok(routed.into_put(stream, Ok(numbers)));
+                }
+            }
+        }
+        Ok(routed.into_put(stream, Err(LogError::Overloaded)))
     }
 }
 
 struct Routed {
+    /// One for each shard that gets a record.
     batches: Vec<Batch>,
-    places: Vec<(usize, usize)>,
+    places: Vec<Place>,
+    /// Of each record, so that it can be routed again.
+    hashes: Vec<u128>,
 }
 
-/// One batch for each shard that gets a record.
-fn route(routes: &Routes, records: Vec<PutEntry>) -> Routed {
-    let mut batches: Vec<Batch> = Vec::new();
-    let mut by_shard = HashMap::new();
-    let count = records.len();
-    let mut places = Vec::with_capacity(count);
-    for entry in records {
-        let shard = routes.partition(entry.hash()).expect("the open shards of a stream cover every hash");
+/// The batches of a request in the making.
+struct Batches<'a> {
+    routes: &'a Routes,
+    batches: Vec<Batch>,
+    by_shard: HashMap<u32, usize>,
+    /// How many records are to be expected in a batch.
+    expected: usize,
+}
+
+impl<'a> Batches<'a> {
+    fn new(routes: &'a Routes, records: usize) -> Batches<'a> {
+        let expected = records / routes.open_count().max(1) + 1;
+        Batches { routes, batches: Vec::new(), by_shard: HashMap::new(), expected }
+    }
+
+    fn shard(&self, hash: u128) -> u32 {
+        self.routes.partition(hash).expect("the open shards of a stream cover every hash")
+    }
+
+    fn push(&mut self, shard: u32, record: NewRecord) -> Place {
+        let Batches { batches, by_shard, expected, .. } = self;
         let batch = *by_shard.entry(shard).or_insert_with(|| {
-            let records = Vec::with_capacity(count / routes.open_count().max(1) + 1);
-            batches.push(Batch { partition: shard, records });
+            batches.push(Batch { partition: shard, records: Vec::with_capacity(*expected) });
             batches.len() - 1
         });
         let records = &mut batches[batch].records;
-        places.push((batch, records.len()));
-        records.push(NewRecord { key: entry.key, data: entry.data });
+        records.push(record);
+        Place::Sent { batch: batch as u32, place: records.len() as u32 - 1 }
     }
-    Routed { batches, places }
+}
+
+impl Routed {
+    fn new(routes: &Routes, records: Vec<PutEntry>, limits: Option<(&Live, Instant)>) -> Routed {
+        let mut batches = Batches::new(routes, records.len());
+        let mut places = Vec::with_capacity(records.len());
+        let mut hashes = Vec::with_capacity(records.len());
+        for entry in records {
+            let hash = entry.hash();
+            let shard = batches.shard(hash);
+            let admitted = limits.is_none_or(|(live, now)| live.pace.admit_record(shard, entry.size(), now));
+            hashes.push(hash);
+            places.push(if admitted {
+                batches.push(shard, NewRecord { key: entry.key, data: entry.data })
+            } else {
+                Place::Throttled { shard }
+            });
+        }
+        Routed { batches: batches.batches, places, hashes }
+    }
+
+    /// The same records in the same order, by other routes.
+    fn again(mut self, routes: &Routes) -> Routed {
+        let mut batches = Batches::new(routes, self.places.len());
+        for (place, hash) in self.places.iter_mut().zip(&self.hashes) {
+            if let Place::Sent { batch, place: at } = *place {
+                let record = std::mem::take(&mut self.batches[batch as usize].records[at as usize]);
+                *place = batches.push(batches.shard(*hash), record);
+            }
+        }
+        Routed { batches: batches.batches, ..self }
+    }
+
+    fn count(&self, live: &Live, now: Instant) {
+        for batch in &self.batches {
+            let bytes =
+                batch.records.iter().map(|record| (record.key.len() + record.data.len()) as u64).sum();
+            let intake = Intake { bytes, records: batch.records.len() as u64 };
+            live.pace.count(batch.partition, intake, now);
+        }
+    }
+
+    fn into_put(self, stream: TopicId, outcome: Result<Vec<(u32, Vec<SequenceNumber>)>, LogError>) -> Put {
+        let shards = self.batches.iter().map(|batch| batch.partition).collect();
+        let throttled = self.places.iter().filter(|place| matches!(place, Place::Throttled { .. })).count();
+        Put { stream, places: self.places, outcome, shards, throttled }
+    }
 }
 
 fn number(routes: &Routes, appended: &Appended) -> (u32, Vec<SequenceNumber>) {

@@ -1,8 +1,8 @@
 use aws::ApiError;
-use log::{Partition, TopicId};
+use log::{HashRange, Partition, Route, Routes, TopicId};
 
 use crate::error::shard_not_found;
-use crate::model::{HashKeyRange, SequenceNumberRange, Shard, error};
+use crate::model::{ChildShard, HashKeyRange, SequenceNumberRange, Shard, error};
 use crate::sequence::ShardNumbers;
 
 const PREFIX: &str = "shardId-";
@@ -31,14 +31,28 @@ pub(crate) fn parse_start(stream: &TopicId, shard_id: &str) -> Result<u32, ApiEr
 }
 
 /// The index in the id of a shard that must exist.
-pub(crate) fn find(
+pub(crate) fn find<'a>(
     stream: &TopicId,
-    routes: &log::Routes,
+    routes: &'a Routes,
     shard_id: &str,
-) -> Result<(u32, ShardNumbers), ApiError> {
-    let found = parse(shard_id).and_then(|index| Some((index, routes.created(index)?)));
-    let (index, created) = found.ok_or_else(|| shard_not_found(stream, shard_id))?;
-    Ok((index, ShardNumbers::new(index, created)))
+) -> Result<(&'a Route, ShardNumbers), ApiError> {
+    let found = parse(shard_id).and_then(|index| routes.get(index));
+    let route = found.ok_or_else(|| shard_not_found(stream, shard_id))?;
+    Ok((route, ShardNumbers::new(route.index, route.created)))
+}
+
+/// What a closed shard was split or merged into.
+pub(crate) fn children(routes: &Routes, index: u32) -> Vec<ChildShard> {
+    let child = |child: &Route| ChildShard {
+        shard_id: id(child.index),
+        parent_shards: child.parents.iter().map(|parent| id(*parent)).collect(),
+        hash_key_range: hash_key_range(child.range),
+    };
+    routes.children(index).map(child).collect()
+}
+
+fn hash_key_range(range: HashRange) -> HashKeyRange {
+    HashKeyRange { starting_hash_key: range.start.to_string(), ending_hash_key: range.end.to_string() }
 }
 
 pub(crate) fn describe(partition: &Partition) -> Shard {
@@ -48,10 +62,7 @@ pub(crate) fn describe(partition: &Partition) -> Shard {
         shard_id: id(partition.index),
         parent_shard_id: parents.next(),
         adjacent_parent_shard_id: parents.next(),
-        hash_key_range: HashKeyRange {
-            starting_hash_key: partition.range.start.to_string(),
-            ending_hash_key: partition.range.end.to_string(),
-        },
+        hash_key_range: hash_key_range(partition.range),
         sequence_number_range: SequenceNumberRange {
             starting_sequence_number: numbers.start().to_string(),
             ending_sequence_number: partition

@@ -1,18 +1,22 @@
 //! Streams: what Kinesis knows of them besides their topic, and how requests name them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aws::{ApiError, Context};
 use log::{Routes, TopicId};
 use meta::{CommitError, Txn};
 use names::{Arn, Scope};
+use rt::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::Kinesis;
 use crate::error::{from_log, from_meta, stream_not_found};
 use crate::keys::KinesisKey;
-use crate::model::{StreamMode, StreamModeDetails, error};
-use crate::{Kinesis, limits};
+use crate::model::{
+    EnhancedMetrics, MetricsName, StreamMode, StreamModeDetails, WarmThroughputObject, error,
+};
+use crate::resource::Resource;
 
 /// The topic that holds a stream's records.
 pub fn topic_id(scope: &Scope, stream: &str) -> TopicId {
@@ -20,12 +24,26 @@ pub fn topic_id(scope: &Scope, stream: &str) -> TopicId {
 }
 
 /// What is stored of a stream beside its topic.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StreamRecord {
     pub(crate) on_demand: bool,
     /// The largest partition key and data together.
     pub(crate) record_kib: u32,
     pub(crate) tags: BTreeMap<String, String>,
+    /// Names of the shard-level metrics that are wanted.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) metrics: BTreeSet<String>,
+    /// The resource policy as it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<String>,
+    /// Of an on-demand stream: the shards it keeps at least, one for each MiB/s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) warm_mibps: Option<u32>,
+    /// When UpdateShardCount and UpdateStreamMode were called, as far back as their limits look.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) scalings: Vec<Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) mode_changes: Vec<Timestamp>,
 }
 
 impl StreamRecord {
@@ -33,12 +51,19 @@ impl StreamRecord {
         let stream_mode = if self.on_demand { StreamMode::OnDemand } else { StreamMode::Provisioned };
         StreamModeDetails { stream_mode }
     }
-}
 
-/// The record size of one incarnation of a stream.
-pub(crate) struct RecordSize {
-    incarnation: String,
-    bytes_max: usize,
+    pub(crate) fn enhanced_monitoring(&self) -> Vec<EnhancedMetrics> {
+        vec![EnhancedMetrics { shard_level_metrics: Some(self.metric_names()) }]
+    }
+
+    pub(crate) fn metric_names(&self) -> Vec<MetricsName> {
+        self.metrics.iter().filter_map(|name| name.parse().ok()).collect()
+    }
+
+    pub(crate) fn warm_throughput(&self) -> Option<WarmThroughputObject> {
+        let mibps = i32::try_from(self.warm_mibps.filter(|_| self.on_demand)?).ok();
+        Some(WarmThroughputObject { target_mi_bps: mibps, current_mi_bps: mibps })
+    }
 }
 
 pub(crate) fn arn(stream: &TopicId) -> String {
@@ -64,26 +89,12 @@ pub(crate) fn named(ctx: &Context, name: Option<&str>, arn: Option<&str>) -> Res
 
 /// The stream of an ARN in the caller's account and region.
 pub(crate) fn of_arn(ctx: &Context, text: &str) -> Result<TopicId, ApiError> {
-    let invalid = |why: &str| error::invalid_argument_exception(format!("{text} {why}."));
-    let arn: Arn = text.parse().map_err(|_| invalid("is not an ARN"))?;
-    let name = arn.resource.strip_prefix("stream/").filter(|name| !name.is_empty() && !name.contains('/'));
-    let Some(name) = name.filter(|_| arn.service == "kinesis") else {
-        return Err(invalid("is not the ARN of a stream"));
-    };
-    let region = &ctx.scope.region;
-    if arn.region != region.as_str() || arn.partition != region.partition() {
-        return Err(invalid(&format!("is not in region {region}")));
+    match Resource::parse(ctx, text)? {
+        Resource::Stream(stream) => Ok(stream),
+        Resource::Consumer(_) => {
+            Err(error::invalid_argument_exception(format!("{text} is not the ARN of a stream.")))
+        }
     }
-    if arn.account != ctx.scope.account.as_str() {
-        return Err(error::access_denied_exception(format!(
-            "User: {} is not authorized to perform: {} on resource: {text} because no resource-based policy \
-             allows the {} action",
-            ctx.principal.arn,
-            ctx.action(),
-            ctx.action()
-        )));
-    }
-    Ok(topic_id(&ctx.scope, name))
 }
 
 /// How often a change of a stream's record is tried when others change it too.
@@ -105,7 +116,7 @@ impl Kinesis {
         &self,
         stream: &TopicId,
         change: impl Fn(&mut StreamRecord) -> Result<(), ApiError>,
-    ) -> Result<(), ApiError> {
+    ) -> Result<StreamRecord, ApiError> {
         for _ in 0..ATTEMPTS_MAX {
             let key = KinesisKey::Stream(stream).key();
             let entry = self.meta.get(&key).await.map_err(from_meta)?;
@@ -114,7 +125,12 @@ impl Kinesis {
             change(&mut record)?;
             let txn = Txn::new().require_revision(key.clone(), entry.revision).put_json(key, &record);
             match self.meta.commit(txn).await {
-                Ok(_) => return Ok(()),
+                Ok(revision) => {
+                    if let Ok(routes) = self.log.routes(stream) {
+                        self.remember(stream, &routes, &record, revision);
+                    }
+                    return Ok(record);
+                }
                 Err(CommitError::Conflict { .. }) => {}
                 Err(CommitError::Meta(error)) => return Err(from_meta(error)),
             }
@@ -123,27 +139,5 @@ impl Kinesis {
             "Stream {} under account {} is being changed.",
             stream.name, stream.scope.account
         )))
-    }
-
-    /// The largest partition key and data together, in bytes.
-    pub(crate) async fn record_bytes_max(
-        &self,
-        stream: &TopicId,
-        routes: &Routes,
-    ) -> Result<usize, ApiError> {
-        if let Some(known) = self.record_sizes.read().get(stream)
-            && known.incarnation == routes.incarnation
-        {
-            return Ok(known.bytes_max);
-        }
-        let bytes_max = self.record(stream).await?.record_kib as usize * 1024;
-        let size = Arc::new(RecordSize { incarnation: routes.incarnation.clone(), bytes_max });
-        let mut known = self.record_sizes.write();
-        // Forgets deleted streams when there are many; those in use come back with their next put.
-        if known.len() >= limits::SHARDS_MAX {
-            known.clear();
-        }
-        known.insert(stream.clone(), size);
-        Ok(bytes_max)
     }
 }

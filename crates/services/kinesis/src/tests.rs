@@ -1,6 +1,10 @@
+mod capacity;
+mod consumers;
 mod positions;
 mod putting;
 mod reading;
+mod resharding;
+mod settings;
 mod streams;
 mod tagging;
 
@@ -14,7 +18,7 @@ use names::{AccountId, Region, Scope};
 use rt::{ManualClock, Rt, Timestamp};
 use serde_json::{Value, json};
 
-use crate::{Kinesis, model, operations};
+use crate::{Kinesis, KinesisSettings, Throughput, model, operations};
 
 pub(super) const START: Timestamp = Timestamp::from_millis(1_795_337_413_000);
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
@@ -28,6 +32,8 @@ pub(super) struct World {
     meta: Meta,
     dir: tempfile::TempDir,
     settings: LogSettings,
+    limits: Throughput,
+    pub(super) kinesis: Arc<Kinesis>,
     caller: Caller,
     // A caller works as long as its router lives.
     router: Router,
@@ -40,22 +46,26 @@ impl World {
     }
 
     pub(super) async fn with(settings: LogSettings) -> World {
+        World::limited(settings, Throughput::Machine).await
+    }
+
+    pub(super) async fn limited(settings: LogSettings, limits: Throughput) -> World {
         let (rt, clock) = Rt::manual(START, 1);
         let meta = Meta::in_memory(rt.clone()).await;
         let dir = tempfile::tempdir().unwrap();
         let log = Log::open(dir.path(), meta.clone(), rt.clone(), settings.clone()).await.unwrap();
-        let (caller, router) = serve(&rt, &meta, &log);
-        World { clock, log, rt, meta, dir, settings, caller, router, region: "us-east-1" }
+        let (kinesis, caller, router) = serve(&rt, &meta, &log, limits);
+        World { clock, log, rt, meta, dir, settings, limits, kinesis, caller, router, region: "us-east-1" }
     }
 
     /// As after an orderly shutdown and a new start.
     pub(super) async fn restart(self) -> World {
-        let World { clock, log, rt, meta, dir, settings, caller, router, region } = self;
+        let World { clock, log, rt, meta, dir, settings, limits, kinesis, caller, router, region } = self;
         log.close().await;
-        drop((caller, router, log));
+        drop((caller, router, kinesis, log));
         let log = Log::open(dir.path(), meta.clone(), rt.clone(), settings.clone()).await.unwrap();
-        let (caller, router) = serve(&rt, &meta, &log);
-        World { clock, log, rt, meta, dir, settings, caller, router, region }
+        let (kinesis, caller, router) = serve(&rt, &meta, &log, limits);
+        World { clock, log, rt, meta, dir, settings, limits, kinesis, caller, router, region }
     }
 
     pub(super) async fn call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
@@ -110,12 +120,13 @@ impl World {
     }
 }
 
-fn serve(rt: &Rt, meta: &Meta, log: &Log) -> (Caller, Router) {
-    let kinesis = Kinesis::new(rt.clone(), meta.clone(), log.clone());
+fn serve(rt: &Rt, meta: &Meta, log: &Log, limits: Throughput) -> (Arc<Kinesis>, Caller, Router) {
+    let settings = KinesisSettings { limits };
+    let kinesis = Arc::new(Kinesis::with_settings(rt.clone(), meta.clone(), log.clone(), settings));
     let credentials = Arc::new(MemoryCredentials::new());
     let mut router = Router::builder(rt.clone(), Arc::new(LocalAccount), credentials, Limits::default());
-    router.service(Service::new(&model::SERVICE, Arc::new(kinesis), operations()));
-    (router.caller(), router.build())
+    router.service(Service::new(&model::SERVICE, kinesis.clone(), operations()));
+    (kinesis, router.caller(), router.build())
 }
 
 pub(super) fn text(value: &Value) -> String {
@@ -142,7 +153,7 @@ fn every_constraint_of_every_built_operation_is_checked() {
 async fn what_is_not_built_is_refused_by_name() {
     let world = World::start().await;
     for operation in
-        ["SplitShard", "RegisterStreamConsumer", "DescribeStreamConsumer", "StartStreamEncryption"]
+        ["CreateChannel", "CreateQueue", "StartStreamEncryption", "UpdateStreamRecordDistributionStrategy"]
     {
         let error = world.call(operation, json!({})).await.unwrap_err();
         assert!(error.message().contains(operation), "{error}");

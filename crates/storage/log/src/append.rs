@@ -4,7 +4,8 @@ use tokio::sync::oneshot;
 
 use crate::frame::Payload;
 use crate::queue::{Command, Frame, Placed, Submission};
-use crate::store::Inner;
+use crate::store::{ATTEMPTS_MAX, Inner};
+use crate::topics::TopicState;
 use crate::{Appended, Batch, Log, LogError, LogSettings, NewRecord, TopicId};
 
 /// What a semaphore's 32-bit acquisition can name.
@@ -20,7 +21,28 @@ impl Log {
     /// other and with what others append; after a crash before the return some of them may be kept. Dropping
     /// the future does not take them back.
     pub async fn append(&self, id: &TopicId, batches: Vec<Batch>) -> Result<Vec<Appended>, LogError> {
-        let topic = self.state(id)?;
+        self.append_batches(id, &batches).await
+    }
+
+    /// The same, and the caller keeps the records: after [`LogError::PartitionClosed`] nothing was written,
+    /// and the topic's new routes say where they go now. Waits for a reshard that is under way.
+    pub async fn append_batches(&self, id: &TopicId, batches: &[Batch]) -> Result<Vec<Appended>, LogError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let topic = self.state(id)?;
+            match self.append_to(&topic, batches).await {
+                Err(LogError::Sealed) => {
+                    let wait = self.inner.journal.settings.queue_wait;
+                    if self.inner.rt.timeout(wait, topic.changing.lock()).await.is_none() {
+                        return Err(LogError::Overloaded);
+                    }
+                }
+                outcome => return outcome,
+            }
+        }
+        Err(LogError::Sealed)
+    }
+
+    async fn append_to(&self, topic: &TopicState, batches: &[Batch]) -> Result<Vec<Appended>, LogError> {
         let settings = &self.inner.journal.settings;
         let mut frames = Vec::with_capacity(batches.len());
         let mut shapes = Vec::with_capacity(batches.len());
@@ -51,7 +73,7 @@ impl Log {
 }
 
 impl Inner {
-    async fn submit(&self, frames: Vec<Frame>) -> Result<Vec<Placed>, LogError> {
+    pub(crate) async fn submit(&self, frames: Vec<Frame>) -> Result<Vec<Placed>, LogError> {
         if frames.is_empty() {
             return Ok(Vec::new());
         }

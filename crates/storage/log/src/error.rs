@@ -17,6 +17,12 @@ pub enum LogError {
     NoSuchPartition { topic: TopicId, partition: u32 },
     #[error("partition {partition} of topic {topic} was closed at offset {at}")]
     PartitionClosed { topic: TopicId, partition: u32, at: Offset },
+    /// Nothing was written. A partition of the append was just being closed: look up the routes again.
+    #[error("a partition is being closed")]
+    Sealed,
+    /// Nothing was changed.
+    #[error("topic {topic} cannot be changed so: {reason}")]
+    BadChange { topic: TopicId, reason: &'static str },
     #[error("a record of {size} bytes is over the limit of {limit}")]
     RecordTooLarge { size: usize, limit: usize },
     /// Nothing was written. Try again after a pause.

@@ -16,6 +16,9 @@
 //!   everything kept, crashes and failed writes. They may skip: a batch that checksums expose as damaged
 //!   is reported, never served, and does not keep the rest from being read.
 //! - Timestamps never go backwards within a partition.
+//! - Partitions are split and merged in one transaction ([`Log::reshard`]): every hash has exactly one open
+//!   partition at any moment, a parent's last record is on disk before a child's first is accepted, and a
+//!   closed partition is read to its end until its time is over.
 //! - A read sees what was appended before it; a reader at the tail is served from memory.
 //! - Memory is bounded by [`LogSettings`]: the queue of writes, the tail cache, index lists, open files.
 //! - A full disk refuses appends with [`LogError::StorageFull`] and takes them again when there is space.
@@ -38,6 +41,7 @@ mod queue;
 mod read;
 mod record;
 mod recovery;
+mod reshard;
 mod retention;
 mod scan;
 mod segment;
@@ -51,10 +55,11 @@ mod writer;
 pub use error::{LogError, OpenError};
 pub use journal::Stats;
 pub use record::{Appended, Batch, NewRecord, Offset, Page, Position, ReadLimit, Record};
+pub use reshard::Change;
 pub use settings::LogSettings;
 pub use store::Log;
 pub use tail::TailWatch;
-pub use topic::{HashRange, Partition, Routes, Topic, TopicId};
+pub use topic::{HashRange, Partition, Route, Routes, Topic, TopicId};
 
 #[cfg(test)]
 mod tests;

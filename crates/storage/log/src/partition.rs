@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +19,8 @@ pub(crate) struct PartitionState {
     pub(crate) id: u64,
     /// Milliseconds; one cell for all partitions of the topic.
     retention_ms: Arc<AtomicU64>,
+    /// Set by the writer alone, between two writes: it takes no more records, for now or for good.
+    sealed: AtomicBool,
     pub(crate) shared: Mutex<Shared>,
 }
 
@@ -36,6 +38,8 @@ pub(crate) struct Shared {
     /// The newest batches, without a gap up to the tail.
     pub(crate) cached: VecDeque<CachedBatch>,
     pub(crate) deleted: bool,
+    /// Sealed for good, and everybody may know.
+    pub(crate) closed: bool,
     /// `oldest` or `tail` say more than the segments and the mark in the metadata store do.
     pub(crate) unmarked: bool,
     watch: Option<watch::Sender<Tail>>,
@@ -60,7 +64,37 @@ pub(crate) struct CachedBatch {
 
 impl PartitionState {
     pub(crate) fn new(id: u64, retention_ms: Arc<AtomicU64>) -> PartitionState {
-        PartitionState { id, retention_ms, shared: Mutex::default() }
+        PartitionState { id, retention_ms, sealed: AtomicBool::new(false), shared: Mutex::default() }
+    }
+
+    /// No record is written from now on. Returns the tail, which is final.
+    pub(crate) fn seal(&self) -> Offset {
+        self.sealed.store(true, Ordering::Release);
+        self.shared.lock().tail
+    }
+
+    pub(crate) fn unseal(&self) {
+        self.sealed.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.sealed.load(Ordering::Acquire)
+    }
+
+    /// Tells those who wait that nothing follows.
+    pub(crate) fn close(&self) {
+        let mut shared = self.shared.lock();
+        shared.closed = true;
+        shared.notify();
+    }
+
+    /// After recovery: closed at `tail`, whatever the files hold beyond (writes that nobody was told of) or
+    /// lack (damage).
+    pub(crate) fn restore_closed(&self, tail: Offset) {
+        self.seal();
+        let mut shared = self.shared.lock();
+        (shared.tail, shared.assigned, shared.closed) = (tail, tail, true);
+        shared.oldest = if shared.extents.is_empty() { tail } else { shared.oldest.min(tail) };
     }
 
     /// Records accepted before this are no longer kept.
@@ -103,10 +137,7 @@ impl PartitionState {
         });
         shared.tail = batch.end();
         shared.last_at = Timestamp::from_millis(batch.at);
-        let tail = shared.tail;
-        if let Some(watch) = &shared.watch {
-            watch.send_replace(Tail { offset: tail, deleted: false });
-        }
+        shared.notify();
     }
 
     /// Drops the oldest cached batch if it is the one that starts at `first`.
@@ -119,7 +150,7 @@ impl PartitionState {
 
     pub(crate) fn watch(&self) -> TailWatch {
         let mut shared = self.shared.lock();
-        let tail = Tail { offset: shared.tail, deleted: shared.deleted };
+        let tail = shared.watched();
         TailWatch::new(shared.watch.get_or_insert_with(|| watch::Sender::new(tail)).subscribe())
     }
 
@@ -129,10 +160,7 @@ impl PartitionState {
         shared.deleted = true;
         shared.drop_extents_before(usize::MAX);
         shared.cached.clear();
-        let tail = shared.tail;
-        if let Some(watch) = &shared.watch {
-            watch.send_replace(Tail { offset: tail, deleted: true });
-        }
+        shared.notify();
     }
 
     /// Tells where the batches of `segment` are listed now.
@@ -145,6 +173,16 @@ impl PartitionState {
 }
 
 impl Shared {
+    fn watched(&self) -> Tail {
+        Tail { offset: self.tail, deleted: self.deleted, closed: self.closed }
+    }
+
+    fn notify(&self) {
+        if let Some(watch) = &self.watch {
+            watch.send_replace(self.watched());
+        }
+    }
+
     pub(crate) fn add_extent(
         &mut self,
         segment: &Arc<Segment>,

@@ -25,8 +25,16 @@ struct State {
 
 pub(crate) enum Command {
     Append(Submission),
+    Seal(Seal),
     /// Forget everything, files included.
     Reset(oneshot::Sender<()>),
+}
+
+/// The partitions that take no more records once everything queued before is written, and where to say
+/// their tails.
+pub(crate) struct Seal {
+    pub(crate) partitions: Vec<Arc<PartitionState>>,
+    pub(crate) done: oneshot::Sender<Vec<Offset>>,
 }
 
 /// The frames of one append: acknowledged together.
@@ -51,11 +59,28 @@ pub(crate) struct Placed {
 /// What the writer does next.
 pub(crate) enum Work {
     Write(Vec<Submission>),
+    Seal(Seal),
     Reset(oneshot::Sender<()>),
     End,
 }
 
+impl Seal {
+    /// Only the writer may do this, between two writes.
+    pub(crate) fn run(self) {
+        let Seal { partitions, done } = self;
+        let tails = partitions.iter().map(|partition| partition.seal()).collect();
+        if done.send(tails).is_err() {
+            partitions.iter().for_each(|partition| partition.unseal());
+        }
+    }
+}
+
 impl Submission {
+    /// Whether one of its partitions takes no more records.
+    pub(crate) fn is_late(&self) -> bool {
+        self.frames.iter().any(|frame| frame.partition.is_sealed())
+    }
+
     /// Makes room in the queue and tells the caller; one that was dropped does not want to know.
     pub(crate) fn answer(self, placed: Result<Vec<Placed>, LogError>) {
         drop(self.room);
@@ -101,8 +126,9 @@ impl Queue {
                     group.push(submission);
                 }
                 Some(Command::Reset(done)) if group.is_empty() => return Work::Reset(done),
-                Some(reset @ Command::Reset(_)) => {
-                    state.commands.push_front(reset);
+                Some(Command::Seal(seal)) if group.is_empty() => return Work::Seal(seal),
+                Some(other) => {
+                    state.commands.push_front(other);
                     break;
                 }
                 None => break,

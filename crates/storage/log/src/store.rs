@@ -39,9 +39,9 @@ pub(crate) struct Inner {
     pub(crate) queue: Arc<Queue>,
     /// One permit per byte that may wait for the disk.
     pub(crate) room: Arc<Semaphore>,
-    topics: RwLock<HashMap<TopicId, Arc<TopicState>>>,
+    pub(crate) topics: RwLock<HashMap<TopicId, Arc<TopicState>>>,
     /// The id of the next partition to be created.
-    next_partition: AtomicU64,
+    pub(crate) next_partition: AtomicU64,
     writer: Mutex<Option<JoinHandle<()>>>,
     retention: Mutex<Option<Task<()>>>,
     /// One look of retention at a time: marks must be stored before any of them removes a segment.
@@ -60,7 +60,7 @@ impl Drop for Inner {
 /// Closed segments that wait for their side file before the writer is held back.
 const CLOSED_SEGMENTS_MAX: usize = 4;
 /// How often a change of a topic's record is tried when others change it too.
-const ATTEMPTS_MAX: usize = 8;
+pub(crate) const ATTEMPTS_MAX: usize = 8;
 
 impl Log {
     /// Opens the directory, which is created if absent and held exclusively. Reads only what the last run
@@ -95,6 +95,7 @@ impl Log {
         }
         let (path, recovering) = (dir.to_owned(), journal.clone());
         let next_segment = rt.blocking("log recovery", move || recover(&recovering, &path)).await?;
+        topics.values().for_each(|topic| topic.restore_closed());
         let queue = Arc::new(Queue::default());
         let writer = start_writer(&rt, &journal, &queue, next_segment);
         let inner = Arc::new(Inner {
@@ -142,6 +143,7 @@ impl Log {
             incarnation: self.inner.rt.random_hex(10),
             created,
             retention_ms: topics::retention_ms(retention),
+            pointer: Some(first),
             partitions: (0..).zip(HashRange::split_evenly(partitions.max(1))).map(partition).collect(),
         };
         let txn = Txn::new()
@@ -157,13 +159,13 @@ impl Log {
             all.extend(state.partitions.iter().map(|partition| (partition.id, partition.clone())));
         }
         self.inner.topics.write().insert(id.clone(), state.clone());
-        Ok(state.describe())
+        Ok(state.describe(created))
     }
 
     pub async fn topic(&self, id: &TopicId) -> Result<Topic, LogError> {
         let topic = self.state(id)?;
         self.expire(&topic.partitions).await?;
-        Ok(topic.describe())
+        Ok(topic.describe(self.inner.rt.now()))
     }
 
     /// Where the topic's records go, without asking how full its partitions are.
@@ -180,6 +182,14 @@ impl Log {
         ids
     }
 
+    /// The names in one space over all scopes, in order.
+    pub fn all_topics(&self, space: &str) -> Vec<TopicId> {
+        let topics = self.inner.topics.read();
+        let mut ids: Vec<_> = topics.keys().filter(|id| id.space == space).cloned().collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// The records are gone at once, their disk space after the next look of retention.
     pub async fn delete_topic(&self, id: &TopicId) -> Result<(), LogError> {
         self.delete_topic_with(id, Txn::new()).await
@@ -188,14 +198,16 @@ impl Log {
     /// The same in one transaction with what the topic's owner keeps about it. `also` may write but not
     /// require.
     pub async fn delete_topic_with(&self, id: &TopicId, also: Txn) -> Result<(), LogError> {
+        let changing = self.state(id)?.changing.clone();
+        let _alone = changing.lock().await;
         let topic = self.state(id)?;
         let missing = || LogError::NoSuchTopic(id.clone());
-        let mut txn = Txn::new().require_present(LogKey::Topic(id).key()).delete(LogKey::Topic(id).key());
-        for (place, partition) in topic.partitions.iter().enumerate() {
+        let mut txn = Txn::new()
+            .require_present(LogKey::Topic(id).key())
+            .delete(LogKey::Topic(id).key())
+            .delete(LogKey::Pointer(topic.record.pointer()).key());
+        for partition in &topic.partitions {
             txn = txn.delete(LogKey::Mark(partition.id).key());
-            if place == 0 {
-                txn = txn.delete(LogKey::Pointer(partition.id).key());
-            }
         }
         let txn = txn.merge(also);
         self.inner.meta.commit(txn).await.map_err(|error| LogError::of_commit(error, missing()))?;
@@ -349,7 +361,9 @@ impl Inner {
 
     async fn retain(&self) -> Result<usize, LogError> {
         let _alone = self.retaining.lock().await;
-        self.journal.retain(&self.meta).await
+        let removed = self.journal.retain(&self.meta).await?;
+        self.forget_closed().await?;
+        Ok(removed)
     }
 
     fn start_retention(self: &Arc<Self>) -> Task<()> {

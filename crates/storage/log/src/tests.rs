@@ -4,6 +4,7 @@ mod disk;
 mod faults;
 mod model;
 mod recovery;
+mod reshard;
 mod retention;
 
 use std::path::Path;

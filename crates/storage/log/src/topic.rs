@@ -57,7 +57,10 @@ pub struct Partition {
     pub parents: Vec<u32>,
     /// The tail at which it was closed; `None` while it takes records.
     pub closed_at: Option<Offset>,
+    /// In a later second than that of each of its parents.
     pub created: Timestamp,
+    /// When it was closed, which is when its children were created.
+    pub closed: Option<Timestamp>,
     pub oldest: Offset,
     pub tail: Offset,
 }
@@ -69,18 +72,27 @@ pub struct Routes {
     pub created: Timestamp,
     /// Ends of the open partitions' ranges in order, with the partition's index.
     open: Vec<(u128, u32)>,
-    /// When each partition was created, closed ones too, at the place of its index.
-    partitions: Vec<Timestamp>,
+    /// All partitions, closed ones too, in the order of their index.
+    partitions: Vec<Route>,
+}
+
+/// What is fixed of one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    pub index: u32,
+    pub range: HashRange,
+    /// The partitions this one was split or merged from.
+    pub parents: Vec<u32>,
+    pub created: Timestamp,
+    /// The tail at which it was closed; `None` while it takes records.
+    pub closed_at: Option<Offset>,
 }
 
 impl Routes {
-    pub(crate) fn new(
-        incarnation: String,
-        created: Timestamp,
-        open: impl Iterator<Item = (HashRange, u32)>,
-        partitions: Vec<Timestamp>,
-    ) -> Routes {
-        let mut open: Vec<_> = open.map(|(range, index)| (range.end, index)).collect();
+    /// `partitions` in the order of their index.
+    pub(crate) fn new(incarnation: String, created: Timestamp, partitions: Vec<Route>) -> Routes {
+        let open = partitions.iter().filter(|partition| partition.closed_at.is_none());
+        let mut open: Vec<_> = open.map(|partition| (partition.range.end, partition.index)).collect();
         open.sort_unstable();
         Routes { incarnation, created, open, partitions }
     }
@@ -98,7 +110,22 @@ impl Routes {
 
     /// When a partition was created, `None` if there is none of this index.
     pub fn created(&self, partition: u32) -> Option<Timestamp> {
-        self.partitions.get(partition as usize).copied()
+        self.get(partition).map(|partition| partition.created)
+    }
+
+    pub fn get(&self, partition: u32) -> Option<&Route> {
+        let place = self.partitions.binary_search_by_key(&partition, |partition| partition.index).ok()?;
+        self.partitions.get(place)
+    }
+
+    /// Every partition, closed ones too, in the order of their index.
+    pub fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.partitions.iter()
+    }
+
+    /// What a closed partition was split or merged into.
+    pub fn children(&self, partition: u32) -> impl Iterator<Item = &Route> {
+        self.partitions.iter().filter(move |child| child.parents.contains(&partition))
     }
 }
 
@@ -115,7 +142,7 @@ impl HashRange {
     }
 
     /// The whole hash space in `parts` ranges, equal but for the last, which takes the remainder.
-    pub(crate) fn split_evenly(parts: u32) -> impl Iterator<Item = HashRange> {
+    pub fn split_evenly(parts: u32) -> impl Iterator<Item = HashRange> {
         let count = u128::from(parts.max(1));
         // 2^128 / count, rounded down; less one, so that a single part does not overflow.
         let last = if u128::MAX % count == count - 1 { u128::MAX / count } else { u128::MAX / count - 1 };
@@ -146,8 +173,15 @@ mod tests {
     #[test]
     fn a_hash_goes_to_the_partition_whose_range_holds_it() {
         let start = rt::Timestamp::default();
-        let open = HashRange::split_evenly(3).zip(0..).filter(|(_, index)| *index != 1);
-        let routes = super::Routes::new(String::new(), start, open, vec![start; 3]);
+        let route = |(range, index)| super::Route {
+            index,
+            range,
+            parents: Vec::new(),
+            created: start,
+            closed_at: (index == 1).then_some(7),
+        };
+        let routes = HashRange::split_evenly(3).zip(0..).map(route).collect();
+        let routes = super::Routes::new(String::new(), start, routes);
         let ends: Vec<_> = HashRange::split_evenly(3).collect();
         let at = |hash| routes.partition(hash);
         let found = [at(0), at(ends[0].end), at(ends[2].start), at(u128::MAX)];

@@ -55,6 +55,7 @@ impl Writer {
         loop {
             match queue.take(self.journal.settings.group_bytes) {
                 Work::Write(group) => self.commit(group),
+                Work::Seal(seal) => seal.run(),
                 Work::Reset(done) => {
                     self.reset();
                     // Nobody may wait any more.
@@ -66,7 +67,13 @@ impl Writer {
         self.close_segment();
     }
 
-    fn commit(&mut self, group: Vec<Submission>) {
+    fn commit(&mut self, mut group: Vec<Submission>) {
+        for late in group.extract_if(.., |submission| submission.is_late()) {
+            late.answer(Err(LogError::Sealed));
+        }
+        if group.is_empty() {
+            return;
+        }
         let now = self.journal.rt.now();
         let frames: Vec<&Frame> = group.iter().flat_map(|submission| &submission.frames).collect();
         let placed: Vec<Placed> = frames

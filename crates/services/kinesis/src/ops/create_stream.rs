@@ -2,18 +2,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::{ApiError, Context};
-use log::TopicId;
 use meta::Txn;
 
 use crate::error::{from_log, from_meta, stream_exists};
 use crate::keys::KinesisKey;
-use crate::limits::{
-    ON_DEMAND_SHARDS, ON_DEMAND_STREAMS_MAX, RECORD_KIB, RETENTION_HOURS_MIN, SHARDS_MAX,
-    SHARDS_PER_STREAM_MAX,
-};
+use crate::limits::{ON_DEMAND_SHARDS, RECORD_KIB, RETENTION_HOURS_MIN};
 use crate::model::{CreateStreamInput, CreateStreamOutput, StreamMode, error};
 use crate::stream::StreamRecord;
-use crate::{Kinesis, stream, tags};
+use crate::{Kinesis, stream, tags, warm};
 
 /// The stream is ACTIVE when this returns.
 pub(crate) async fn handle(
@@ -24,26 +20,32 @@ pub(crate) async fn handle(
     let stream = stream::topic_id(&ctx.scope, &input.stream_name);
     let on_demand =
         input.stream_mode_details.is_some_and(|details| details.stream_mode == StreamMode::OnDemand);
-    let shards = shard_count(input.shard_count, on_demand)?;
+    let warm_mibps = warm::wanted(&svc, &ctx, on_demand, input.warm_throughput_mi_bps).await?;
+    let shards = shard_count(input.shard_count, on_demand)?.max(warm_mibps.unwrap_or_default());
     let mut record = StreamRecord {
         on_demand,
         record_kib: input
             .max_record_size_in_ki_b
             .and_then(|kib| u32::try_from(kib).ok())
             .unwrap_or(RECORD_KIB),
-        tags: Default::default(),
+        warm_mibps: warm_mibps.filter(|mibps| *mibps > 0),
+        ..StreamRecord::default()
     };
     tags::add(&stream, &mut record.tags, &input.tags.unwrap_or_default())?;
     if svc.log.routes(&stream).is_ok() {
         return Err(stream_exists(&stream));
     }
-    check_limits(&svc, &stream, shards, on_demand).await?;
+    svc.check_room(&stream, 0, shards as usize).await?;
+    if on_demand {
+        svc.check_on_demand_room(&stream).await?;
+    }
     let retention = Duration::from_secs(RETENTION_HOURS_MIN.unsigned_abs().into()) * 3600;
     let also = Txn::new().put_json(KinesisKey::Stream(&stream).key(), &record);
     svc.log
         .create_topic_with(&stream, shards, retention, also)
         .await
         .map_err(|error| from_log(&stream, error))?;
+    svc.set_on_demand(&stream, on_demand);
     Ok(CreateStreamOutput {})
 }
 
@@ -58,31 +60,6 @@ fn shard_count(given: Option<i32>, on_demand: bool) -> Result<u32, ApiError> {
         }
         (Some(count), false) => u32::try_from(count).map_err(ApiError::internal),
     }
-}
-
-async fn check_limits(svc: &Kinesis, stream: &TopicId, shards: u32, on_demand: bool) -> Result<(), ApiError> {
-    if shards as usize > SHARDS_PER_STREAM_MAX {
-        return Err(error::limit_exceeded_exception(format!(
-            "A stream can have at most {SHARDS_PER_STREAM_MAX} shards; {shards} were requested."
-        )));
-    }
-    let usage = svc.usage(&stream.scope).await?;
-    if usage.open_shards + shards as usize > SHARDS_MAX {
-        return Err(error::limit_exceeded_exception(format!(
-            "This request would exceed the shard limit for the account {} in {}. Current shard count for the \
-             account: {}. Limit: {SHARDS_MAX}. Number of additional shards that would have resulted from this \
-             request: {shards}.",
-            stream.scope.account, stream.scope.region, usage.open_shards
-        )));
-    }
-    if on_demand && usage.on_demand_streams >= ON_DEMAND_STREAMS_MAX {
-        return Err(error::limit_exceeded_exception(format!(
-            "This request would exceed the limit of {ON_DEMAND_STREAMS_MAX} on-demand streams for the account {} \
-             in {}.",
-            stream.scope.account, stream.scope.region
-        )));
-    }
-    Ok(())
 }
 
 /// What an account has in a region.

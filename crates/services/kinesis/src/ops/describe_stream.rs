@@ -4,10 +4,7 @@ use aws::{ApiError, Context};
 
 use crate::error::from_log;
 use crate::limits::DESCRIBED_SHARDS;
-use crate::model::{
-    DescribeStreamInput, DescribeStreamOutput, EncryptionType, EnhancedMetrics, StreamDescription,
-    StreamStatus,
-};
+use crate::model::{DescribeStreamInput, DescribeStreamOutput, EncryptionType, StreamDescription};
 use crate::{Kinesis, shard, stream};
 
 pub(crate) async fn handle(
@@ -25,13 +22,13 @@ pub(crate) async fn handle(
     let shards = rest.by_ref().take(limit).map(shard::describe).collect();
     let stream_description = StreamDescription {
         stream_arn: stream::arn(&stream),
-        stream_status: StreamStatus::Active,
+        stream_status: svc.status(&stream),
         stream_mode_details: Some(record.mode_details()),
         shards,
         has_more_shards: rest.next().is_some(),
         retention_period_hours: retention_hours(&topic),
         stream_creation_timestamp: topic.created.into(),
-        enhanced_monitoring: vec![EnhancedMetrics { shard_level_metrics: Some(Vec::new()) }],
+        enhanced_monitoring: record.enhanced_monitoring(),
         encryption_type: Some(EncryptionType::None),
         key_id: None,
         stream_name: stream.name,

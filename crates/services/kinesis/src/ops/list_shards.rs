@@ -27,6 +27,8 @@ enum Keep {
     Open,
     /// Open at that time.
     OpenAt(Timestamp),
+    /// Open then or later.
+    OpenSince(Timestamp),
 }
 
 impl Keep {
@@ -34,7 +36,8 @@ impl Keep {
         match self {
             Keep::All => true,
             Keep::Open => partition.closed_at.is_none(),
-            Keep::OpenAt(at) => partition.created <= at && partition.closed_at.is_none(),
+            Keep::OpenAt(at) => partition.created <= at && partition.closed.is_none_or(|closed| closed >= at),
+            Keep::OpenSince(at) => partition.closed.is_none_or(|closed| closed >= at),
         }
     }
 }
@@ -91,7 +94,7 @@ async fn begun(ctx: &Context, svc: &Kinesis, input: &ListShardsInput) -> Result<
             if filter.type_ == ShardFilterType::AfterShardId {
                 after = after.max(Some(shard::parse_start(&stream, shard_id_of(filter)?)?));
             }
-            keep(filter)?
+            keep(filter, trim_horizon(&topic, ctx.now))?
         }
     };
     Ok(Listing { stream, topic, after, keep })
@@ -132,16 +135,20 @@ async fn continued(
     Ok(Listing { stream, topic, after: Some(from.after), keep: from.keep })
 }
 
-/// Shards do not close yet, so that those of any time are those open now, unless they were created later.
-fn keep(filter: &ShardFilter) -> Result<Keep, ApiError> {
+/// The time of the oldest record there may be.
+fn trim_horizon(topic: &Topic, now: Timestamp) -> Timestamp {
+    now.minus(topic.retention).max(topic.created)
+}
+
+fn keep(filter: &ShardFilter, trim_horizon: Timestamp) -> Result<Keep, ApiError> {
     let given = [("ShardId", filter.shard_id.is_some()), ("Timestamp", filter.timestamp.is_some())];
     let (takes, keep) = match filter.type_ {
         ShardFilterType::AfterShardId => ("ShardId", Keep::All),
         ShardFilterType::FromTrimHorizon => ("", Keep::All),
-        ShardFilterType::AtTrimHorizon | ShardFilterType::AtLatest => ("", Keep::Open),
+        ShardFilterType::AtTrimHorizon => ("", Keep::OpenAt(trim_horizon)),
+        ShardFilterType::AtLatest => ("", Keep::Open),
         ShardFilterType::FromTimestamp => {
-            timestamp_of(filter)?;
-            ("Timestamp", Keep::All)
+            ("Timestamp", Keep::OpenSince(timestamp_of(filter)?.max(trim_horizon)))
         }
         ShardFilterType::AtTimestamp => ("Timestamp", Keep::OpenAt(timestamp_of(filter)?)),
     };

@@ -6,7 +6,7 @@ use log::TopicId;
 use crate::error::from_meta;
 use crate::keys::KinesisKey;
 use crate::limits::LISTED_STREAMS_MAX;
-use crate::model::{ListStreamsInput, ListStreamsOutput, StreamStatus, StreamSummary, error};
+use crate::model::{ListStreamsInput, ListStreamsOutput, StreamSummary, error};
 use crate::stream::StreamRecord;
 use crate::{Kinesis, stream};
 
@@ -52,7 +52,7 @@ async fn summaries(svc: &Kinesis, streams: &[TopicId]) -> Result<Vec<StreamSumma
         summaries.push(StreamSummary {
             stream_name: stream.name.clone(),
             stream_arn: stream::arn(stream),
-            stream_status: StreamStatus::Active,
+            stream_status: svc.status(stream),
             stream_mode_details: Some(entry.json::<StreamRecord>().map_err(from_meta)?.mode_details()),
             stream_creation_timestamp: Some(routes.created.into()),
         });

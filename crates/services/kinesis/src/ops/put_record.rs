@@ -4,9 +4,9 @@ use aws::{ApiError, Codec, Context, Format};
 use bytes::Bytes;
 use log::TopicId;
 
-use crate::error::{from_log, rate_exceeded};
+use crate::error::{from_log, shard_rate_exceeded};
 use crate::model::{PutRecordInput, PutRecordOutput, error};
-use crate::put::PutRequest;
+use crate::put::{Fate, PutRequest};
 use crate::sequence::ShardNumbers;
 use crate::{Kinesis, decode, shard, stream};
 
@@ -26,16 +26,18 @@ pub(crate) async fn handle(
         }
     };
     let put = svc.put(&ctx, request).await?;
-    let placed = put.placed().ok().and_then(|mut placed| placed.next());
-    match placed {
-        Some((index, number)) => codec.encode(&PutRecordOutput {
+    let fate = put.fates().ok().and_then(|mut fates| fates.next());
+    match fate {
+        Some(Fate::Stored(index, number)) => codec.encode(&PutRecordOutput {
             shard_id: shard::id(index),
             sequence_number: number.to_string(),
             encryption_type: None,
         }),
+        Some(Fate::Throttled(index)) => Err(shard_rate_exceeded(&put.stream, index)),
         None => {
-            let stream = put.stream.clone();
-            Err(put.into_error().map_or_else(|| rate_exceeded(&stream), |error| from_log(&stream, error)))
+            let (stream, index) = (put.stream.clone(), put.shards().next().unwrap_or_default());
+            let unsaid = || shard_rate_exceeded(&stream, index);
+            Err(put.into_error().map_or_else(unsaid, |error| from_log(&stream, error)))
         }
     }
 }
@@ -46,7 +48,7 @@ fn check_order(ctx: &Context, svc: &Kinesis, input: &PutRecordInput) -> Result<(
     let Some(number) = &input.sequence_number_for_ordering else { return Ok(()) };
     let stream = stream::named(ctx, input.stream_name.as_deref(), input.stream_arn.as_deref())?;
     let routes = svc.routes(&stream)?;
-    let mut shards = (0..).map_while(|index| Some(ShardNumbers::new(index, routes.created(index)?)));
+    let mut shards = routes.iter().map(|route| ShardNumbers::new(route.index, route.created));
     if shards.any(|shard| shard.place(number).is_some()) { Ok(()) } else { Err(foreign(&stream, number)) }
 }
 

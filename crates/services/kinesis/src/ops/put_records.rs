@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use aws::{ApiError, Codec, Context, Format};
 use bytes::Bytes;
-use log::LogError;
+use log::{LogError, TopicId};
 
+use crate::error::shard_rate_message;
 use crate::model::{PutRecordsInput, PutRecordsOutput, PutRecordsResultEntry};
-use crate::put::{Put, PutRequest};
-use crate::sequence::SequenceNumber;
+use crate::put::{Fate, Put, PutRequest};
 use crate::{Kinesis, decode, shard};
 
 pub(crate) async fn handle(
@@ -22,21 +22,22 @@ pub(crate) async fn handle(
     };
     drop(body);
     let put = svc.put(&ctx, request).await?;
-    match put.placed() {
-        Ok(placed) if codec.format == Format::Json => Ok(encode(placed)),
-        Ok(placed) => codec.encode(&output(placed)),
+    match put.fates() {
+        Ok(fates) if codec.format == Format::Json && put.throttled == 0 => Ok(encode(fates)),
+        Ok(fates) => codec.encode(&output(&put, fates)),
         Err(error) => codec.encode(&refused(&put, error)),
     }
 }
 
-/// The bytes that [`output`] has as JSON, written in one go.
-fn encode(placed: impl Iterator<Item = (u32, SequenceNumber)>) -> Bytes {
+/// The bytes that [`output`] has as JSON if all records were stored, written in one go.
+fn encode(fates: impl Iterator<Item = Fate>) -> Bytes {
     const ENTRY_BYTES: usize = 120;
-    let mut json = Vec::with_capacity(64 + placed.size_hint().0 * ENTRY_BYTES);
+    let mut json = Vec::with_capacity(64 + fates.size_hint().0 * ENTRY_BYTES);
     json.extend_from_slice(b"{\"FailedRecordCount\":0,\"Records\":[");
     let mut separator: &[u8] = b"";
     let mut known = None;
-    for (index, number) in placed {
+    for fate in fates {
+        let Fate::Stored(index, number) = fate else { continue };
         json.extend_from_slice(separator);
         json.extend_from_slice(b"{\"SequenceNumber\":\"");
         json.extend_from_slice(&number.digits());
@@ -53,42 +54,46 @@ fn encode(placed: impl Iterator<Item = (u32, SequenceNumber)>) -> Bytes {
     Bytes::from(json)
 }
 
-fn output(placed: impl Iterator<Item = (u32, SequenceNumber)>) -> PutRecordsOutput {
-    let entry = |(index, number): (u32, SequenceNumber)| PutRecordsResultEntry {
-        sequence_number: Some(number.to_string()),
-        shard_id: Some(shard::id(index)),
-        ..PutRecordsResultEntry::default()
+fn output(put: &Put, fates: impl Iterator<Item = Fate>) -> PutRecordsOutput {
+    let entry = |fate| match fate {
+        Fate::Stored(index, number) => PutRecordsResultEntry {
+            sequence_number: Some(number.to_string()),
+            shard_id: Some(shard::id(index)),
+            ..PutRecordsResultEntry::default()
+        },
+        Fate::Throttled(index) => throttled(&put.stream, index),
     };
     PutRecordsOutput {
-        failed_record_count: Some(0),
-        records: placed.map(entry).collect(),
+        failed_record_count: i32::try_from(put.throttled).ok(),
+        records: fates.map(entry).collect(),
         encryption_type: None,
+    }
+}
+
+fn throttled(stream: &TopicId, index: u32) -> PutRecordsResultEntry {
+    failed("ProvisionedThroughputExceededException", shard_rate_message(stream, index))
+}
+
+fn failed(code: &str, message: String) -> PutRecordsResultEntry {
+    PutRecordsResultEntry {
+        error_code: Some(code.to_owned()),
+        error_message: Some(message),
+        ..PutRecordsResultEntry::default()
     }
 }
 
 /// All records of a request share one append, so that none was taken when it failed. Each says so, which is
 /// what producers look at to send it again.
 fn refused(put: &Put, error: &LogError) -> PutRecordsOutput {
-    let throttled = matches!(error, LogError::Overloaded | LogError::StorageFull);
-    if !throttled {
+    let is_throttled = matches!(error, LogError::Overloaded | LogError::StorageFull);
+    if !is_throttled {
         tracing::error!(kinesis.stream = %put.stream, error = error as &dyn std::error::Error, "records could not be stored");
     }
-    let account = &put.stream.scope.account;
     let entry = |index| {
-        let (code, message) = if throttled {
-            let id = shard::id(index);
-            let message = format!(
-                "Rate exceeded for shard {id} in stream {} under account {account}.",
-                put.stream.name
-            );
-            ("ProvisionedThroughputExceededException", message)
+        if is_throttled {
+            throttled(&put.stream, index)
         } else {
-            ("InternalFailure", "Internal service failure.".to_owned())
-        };
-        PutRecordsResultEntry {
-            error_code: Some(code.to_owned()),
-            error_message: Some(message),
-            ..PutRecordsResultEntry::default()
+            failed("InternalFailure", "Internal service failure.".to_owned())
         }
     };
     let records: Vec<_> = put.shards().map(entry).collect();

@@ -32,7 +32,7 @@ async fn resources_are_tagged_by_arn() {
     assert!(missing.starts_with("ResourceNotFoundException: Stream t"), "{missing}");
     let consumer =
         world.refusal("ListTagsForResource", json!({"ResourceARN": format!("{arn}/consumer/c:1")})).await;
-    assert!(consumer.ends_with("is not the ARN of a stream."), "{consumer}");
+    assert_eq!(consumer, "ResourceNotFoundException: Consumer c, account 123456789012 not found.");
 }
 
 #[tokio::test]
