@@ -215,27 +215,31 @@ class TestSizes:
 
 class TestSql:
     @pytest.mark.parametrize(("text", "place"), [
-        ("SELEC 1", "line 1:1"),
-        ("SELECT 1 FROM\n  (SELECT 2", None),
+        ("SELEC 1", "line 1:1: "),
+        ("SELECT 1 FROM\n  (SELECT 2", "line 2:"),
+        ("SELECT * FORM t", "line 1:10: "),
+        ("CREATE EXTERNAL TABLE t (a int", "line 1:"),
+        ("-- nothing", "line 1:1: "),
+    ])
+    def test_a_malformed_statement_is_refused_before_it_starts(self, sql, text, place):
+        with pytest.raises(ClientError) as refused:
+            sql.start(text)
+        response = refused.value.response
+        assert response["Error"]["Code"] == "InvalidRequestException"
+        assert response["AthenaErrorCode"] == "MALFORMED_QUERY"
+        assert response["Error"]["Message"].startswith(place), response
+
+    @pytest.mark.parametrize(("text", "place"), [
         ("SELECT nothing_here FROM (VALUES 1) AS t(x)", "line 1:8"),
         ("SELECT x,\n       y FROM (VALUES 1) AS t(x)", "line 2:8"),
         ("SELECT * FROM no_such_table", "line 1:15"),
         ("SELECT no_such_function(1)", "line 1:8"),
     ])
     def test_errors_say_where_they_are(self, sql, text, place):
-        try:
-            execution = sql.wait(sql.start(text))
-        except ClientError as error:
-            message = error.response["Error"]["Message"]
-        else:
-            assert execution["Status"]["State"] == "FAILED"
-            message = execution["Status"]["StateChangeReason"]
-            error = execution["Status"]["AthenaError"]
-            assert error["ErrorCategory"] == 2 and error["ErrorMessage"] == message and not error["Retryable"]
-        if place:
-            assert place in message, message
-        else:
-            assert re.search(r"line \d+:\d+", message), message
+        status = sql.fails(text)["Status"]
+        message, error = status["StateChangeReason"], status["AthenaError"]
+        assert error["ErrorCategory"] == 2 and error["ErrorMessage"] == message and not error["Retryable"]
+        assert place in message, message
 
     def test_errors_of_data_are_told_at_run_time(self, sql):
         for text, number in [("SELECT 1 / (x - x) FROM (VALUES 1) AS t(x)", 1001),

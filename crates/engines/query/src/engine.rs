@@ -115,20 +115,21 @@ impl Engine {
         if let Some(statement) = ddl::parse(sql)? {
             return ddl::run(self, session, statement).await;
         }
-        let tokens = Tokens::of(sql)?;
-        if tokens.list.is_empty() {
-            let at = tokens.end();
-            return Err(parse::mismatched(
-                at,
-                "<EOF>",
-                "'SELECT', 'VALUES', 'WITH', 'CREATE', 'SHOW', 'DESCRIBE', <query>",
-            ));
-        }
+        let tokens = statement(sql)?;
         let tokens = tokens.with_parameters(parameters)?;
         if tokens.starts_with(&["explain"]) {
             return self.explain(session, &tokens, stop).await;
         }
         self.select(session, &tokens, stop).await
+    }
+
+    /// Checks a statement's syntax without looking at any table. What is not built passes: it fails when it
+    /// runs.
+    pub fn check(sql: &str) -> Result<(), QueryError> {
+        match parsed(sql) {
+            Err(error) if error.kind == ErrorKind::Syntax => Err(error),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn lake(&self) -> &Lake {
@@ -327,6 +328,24 @@ impl Engine {
             stats,
         })
     }
+}
+
+/// The tokens of a statement, which has at least one.
+fn statement(sql: &str) -> Result<Tokens, QueryError> {
+    let tokens = Tokens::of(sql)?;
+    if tokens.list.is_empty() {
+        let expected = "'SELECT', 'VALUES', 'WITH', 'CREATE', 'SHOW', 'DESCRIBE', <query>";
+        return Err(parse::mismatched(tokens.end(), "<EOF>", expected));
+    }
+    Ok(tokens)
+}
+
+fn parsed(sql: &str) -> Result<(), QueryError> {
+    if Prepared::of(sql)?.is_some() || ddl::parse(sql)?.is_some() {
+        return Ok(());
+    }
+    let tokens = statement(sql)?;
+    if tokens.starts_with(&["explain"]) { Ok(()) } else { parse::query(&tokens).map(drop) }
 }
 
 struct Planned {

@@ -106,6 +106,23 @@ async fn only_matching_partitions_are_read() {
     assert_eq!(scanned("SELECT id FROM events WHERE region = 'nowhere'").await, (0, 0));
 }
 
+#[test]
+fn only_a_malformed_statement_is_refused_without_running_it() {
+    for sql in [
+        "SELECT * FROM nowhere WHERE x = ?",
+        "EXPLAIN SELECT 1",
+        "SHOW TABLES",
+        "PREPARE p FROM SELECT ?",
+        "INSERT INTO t SELECT 1",
+    ] {
+        assert_eq!(Engine::check(sql), Ok(()), "{sql}");
+    }
+    for sql in ["", "SELEC 1", "SELECT 1 FROM (SELECT 2", "CREATE TABLE t (a", "SELECT 1; SELECT 2"] {
+        let error = Engine::check(sql).unwrap_err();
+        assert!(error.kind == ErrorKind::Syntax && error.position.is_some(), "{sql}: {error:?}");
+    }
+}
+
 #[tokio::test]
 async fn errors_say_what_and_where() {
     let fixture = with_events().await;

@@ -13,6 +13,7 @@ use crate::model;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rejection {
     Input,
+    Syntax,
     NoSuchExecution,
     ExecutionState,
     IdempotencyMismatch,
@@ -23,6 +24,7 @@ impl Rejection {
     fn code(self) -> &'static str {
         match self {
             Rejection::Input => "INVALID_INPUT",
+            Rejection::Syntax => "MALFORMED_QUERY",
             Rejection::NoSuchExecution => "QUERY_EXECUTION_NOT_FOUND",
             Rejection::ExecutionState => "INVALID_QUERY_EXECUTION_STATE",
             Rejection::IdempotencyMismatch => "IDEMPOTENT_PARAMETER_MISMATCH",

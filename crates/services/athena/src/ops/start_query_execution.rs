@@ -3,6 +3,7 @@ use std::sync::Arc;
 use aws::{ApiError, Context};
 use meta::{CommitError, Txn};
 use names::Scope;
+use query::Engine;
 
 use crate::Athena;
 use crate::error::{Rejection, from_commit, from_meta, invalid, too_many_queries};
@@ -26,6 +27,7 @@ pub(crate) async fn handle(
     if let Some(catalog) = &request.catalog {
         check_catalog(catalog)?;
     }
+    Engine::check(&request.sql).map_err(|error| invalid(Rejection::Syntax, error.to_string()))?;
     let group = athena.work_group(&ctx.scope, &request.work_group).await?;
     if !group.enabled {
         return Err(invalid(Rejection::Input, format!("WorkGroup {} is disabled.", group.name)));
