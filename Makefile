@@ -3,6 +3,7 @@
 #   make run     build, start Mulgil, play real flights through the pipeline, stay up (ONCE=1: exit after)
 #   make test    install what the tests need, check, and run every test
 #   make check   the quick loop: format, lints, house rules, licences, documentation
+#   make sim     the log on simulated machines, random seeds for a while (SEED=n: one seed with its trace)
 #   make bench   ratios beside direct calls, in one run
 
 SHELL := /bin/bash
@@ -28,7 +29,7 @@ VENV := $(VENV_HOME)/venv-$(shell sha256sum $(PINS) 2>/dev/null | cut -c1-12)
 PYTHON := $(VENV)/bin/python
 TOOLS := PATH="$(VENV)/bin:$$PATH"
 
-.PHONY: help run build test check fmt tools bench unit blackbox docs
+.PHONY: help run build test check fmt tools bench sim unit blackbox docs
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -65,6 +66,11 @@ blackbox: tools build
 
 test: check unit blackbox
 	$(MULGIL) demo --once --ephemeral --listen 127.0.0.1:0
+
+# The log's code on simulated machines: SECONDS_MAX of random seeds, or one.
+SECONDS_MAX ?= 120
+sim:
+	cargo run --release --locked --quiet -p mulgil-sim -- $(if $(SEED),--seed $(SEED),--seconds $(SECONDS_MAX)) $(ARGS)
 
 # All packages at once, so that the engine keeps the features it was built with for the binary.
 bench:

@@ -6,7 +6,7 @@
 //!
 //! Guarantees:
 //! - [`Rt::system`] reads the machine; [`Rt::manual`] only moves when its [`ManualClock`] is moved, and
-//!   draws the same random numbers for the same seed.
+//!   draws the same random numbers for the same seed; [`Rt::stepped`] moreover leaves no work to other threads.
 //! - Every task spawned here has a name, runs in a tracing span of that name, and is waited for by
 //!   [`Rt::shutdown`], which tells the names of those that did not finish.
 //!
@@ -60,8 +60,20 @@ impl Rt {
         (Rt::new(Clock::Manual(clock.clone()), Random::seeded(seed)), clock)
     }
 
+    /// Like [`Rt::manual`], and [`Rt::blocking`] runs its work on the thread that awaits it, after others had a
+    /// turn: for simulations, which decide all order themselves.
+    pub fn stepped(start: Timestamp, seed: u64) -> (Rt, ManualClock) {
+        let clock = ManualClock::new(start);
+        let rt = Rt::with_tasks(Clock::Manual(clock.clone()), Random::seeded(seed), Tasks::on_one_thread());
+        (rt, clock)
+    }
+
     fn new(clock: Clock, random: Random) -> Rt {
-        Rt { inner: Arc::new(Inner { clock, random, tasks: Tasks::default(), stop: Stop::new() }) }
+        Rt::with_tasks(clock, random, Tasks::default())
+    }
+
+    fn with_tasks(clock: Clock, random: Random, tasks: Tasks) -> Rt {
+        Rt { inner: Arc::new(Inner { clock, random, tasks, stop: Stop::new() }) }
     }
 
     /// The wall clock.

@@ -14,6 +14,8 @@ use tracing::Instrument;
 #[derive(Clone, Default)]
 pub(crate) struct Tasks {
     shared: Arc<Shared>,
+    /// Blocking work stays on the thread that awaits it.
+    one_thread: bool,
 }
 
 #[derive(Default)]
@@ -29,6 +31,10 @@ struct Running {
 }
 
 impl Tasks {
+    pub(crate) fn on_one_thread() -> Tasks {
+        Tasks { one_thread: true, ..Tasks::default() }
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "this is where tasks are spawned, with a name and an entry in the register"
@@ -57,6 +63,10 @@ impl Tasks {
         F: FnOnce() -> T + Send + 'static,
     {
         let registered = self.register(name);
+        if self.one_thread {
+            give_way().await;
+            return work();
+        }
         let joined = tokio::task::spawn_blocking(move || {
             let _registered = registered;
             work()
@@ -103,6 +113,19 @@ impl Tasks {
         running.names.insert(id, name);
         Registered { id, shared: self.shared.clone() }
     }
+}
+
+/// Pending once.
+async fn give_way() {
+    let mut given = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 struct Registered {

@@ -75,6 +75,16 @@ fn the_same_seed_draws_the_same_numbers() {
     assert_ne!(Rt::system().random_u64(), Rt::system().random_u64());
 }
 
+#[test]
+fn blocking_work_of_a_stepped_machine_runs_where_it_is_awaited_after_others_had_a_turn() {
+    let (rt, _clock) = Rt::stepped(START, 1);
+    let here = std::thread::current().id();
+    let mut work = Box::pin(rt.blocking("work", move || std::thread::current().id() == here));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(work.as_mut().poll(&mut context).is_pending());
+    assert_eq!(work.as_mut().poll(&mut context), std::task::Poll::Ready(true));
+}
+
 #[tokio::test]
 async fn shutdown_waits_for_tasks_that_answer_and_names_those_that_do_not() {
     let rt = Rt::system();

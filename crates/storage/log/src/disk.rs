@@ -1,4 +1,5 @@
-//! The only door to the file system. Tests put a disk behind it that fails on demand.
+//! The only door to the file system. Tests put a disk behind it that fails on demand, simulations one that
+//! tears, reorders and forgets what was not synced. Called once or twice a group of writes, not per record.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
@@ -6,26 +7,51 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// One directory of files.
-pub(crate) trait Disk: Send + Sync {
+/// One directory of files, without directories in it.
+pub trait Disk: Send + Sync {
     fn names(&self) -> io::Result<Vec<String>>;
     /// A new file. It survives a crash only after [`Disk::sync_names`].
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>>;
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>>;
+    /// A crash may bring the file back until [`Disk::sync_names`] or [`Disk::replace`] has returned.
     fn remove(&self, name: &str) -> io::Result<()>;
     /// The file holds `bytes` or what it held before, also after a crash.
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
+    /// Returns when all that was created and removed is on disk.
     fn sync_names(&self) -> io::Result<()>;
 }
 
-pub(crate) trait DiskFile: Send + Sync {
+/// An open file.
+pub trait DiskFile: Send + Sync {
+    /// In bytes.
     fn length(&self) -> io::Result<u64>;
     fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()>;
-    /// Writes all slices one after the other.
-    fn write_all_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<()>;
+    /// Writes the slices one after the other, or only a beginning of them; returns how many bytes.
+    fn write_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<usize>;
     /// Returns when content and length are on disk. After a failure the content is unknown.
     fn sync(&self) -> io::Result<()>;
     fn truncate(&self, length: u64) -> io::Result<()>;
+}
+
+/// Writes all slices one after the other.
+pub(crate) fn write_all_at(
+    file: &dyn DiskFile,
+    slices: &mut [IoSlice<'_>],
+    mut position: u64,
+) -> io::Result<()> {
+    let mut rest = slices;
+    while !rest.is_empty() {
+        match file.write_at(rest, position) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                position += written as u64;
+                IoSlice::advance_slices(&mut rest, written);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// A directory of the operating system, held exclusively while this lives.
@@ -38,7 +64,13 @@ pub(crate) struct Directory {
 impl Directory {
     /// Fails with `WouldBlock` when another process holds it.
     pub(crate) fn open(path: &Path) -> io::Result<Directory> {
-        fs::create_dir_all(path)?;
+        if !path.is_dir() {
+            fs::create_dir_all(path)?;
+            // The directory itself must survive what its files survive.
+            if let Some(parent) = path.canonicalize()?.parent() {
+                File::open(parent)?.sync_all()?;
+            }
+        }
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join("LOCK"))?;
         rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
         Ok(Directory { path: path.into(), handle: File::open(path)?, _lock: lock })
@@ -69,10 +101,14 @@ impl Disk for Directory {
 
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let partial = self.path.join(format!("{name}.part"));
-        let mut file = File::create(&partial)?;
-        io::Write::write_all(&mut file, bytes)?;
-        file.sync_data()?;
-        fs::rename(&partial, self.path.join(name))?;
+        let write = || {
+            let mut file = File::create(&partial)?;
+            io::Write::write_all(&mut file, bytes)?;
+            file.sync_data()?;
+            fs::rename(&partial, self.path.join(name))
+        };
+        // The disk may be full: what was written of it is in the way then.
+        write().inspect_err(|_| drop(fs::remove_file(&partial)))?;
         self.sync_names()
     }
 
@@ -93,20 +129,8 @@ impl DiskFile for File {
         FileExt::read_exact_at(self, buffer, position)
     }
 
-    fn write_all_at(&self, slices: &[IoSlice<'_>], mut position: u64) -> io::Result<()> {
-        let mut slices = slices.to_vec();
-        let mut rest = slices.as_mut_slice();
-        while !rest.is_empty() {
-            let written = match rustix::io::pwritev(self, &rest[..rest.len().min(SLICES_MAX)], position) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => written,
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            position += written as u64;
-            IoSlice::advance_slices(&mut rest, written);
-        }
-        Ok(())
+    fn write_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
+        Ok(rustix::io::pwritev(self, &slices[..slices.len().min(SLICES_MAX)], position)?)
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -11,7 +11,7 @@ pub(crate) const HEADER_BYTES: usize = 64;
 pub(crate) const MAGIC: [u8; 4] = *b"MGLB";
 pub(crate) const VERSION: u16 = 1;
 /// Lengths of key and data before each record.
-const RECORD_PREFIX_BYTES: usize = 8;
+pub(crate) const RECORD_PREFIX_BYTES: usize = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -68,7 +68,7 @@ impl Header {
         if rest.get_u16_le() != VERSION || rest.get_u16_le() != 0 {
             return None;
         }
-        Some(Header {
+        let header = Header {
             key_id: rest.get_u32_le(),
             length: rest.get_u32_le(),
             count: rest.get_u32_le(),
@@ -78,7 +78,13 @@ impl Header {
             at: rest.get_i64_le(),
             durable: rest.get_u64_le(),
             salt: rest.get_u32_le(),
-        })
+        };
+        header.first.checked_add(u64::from(header.count)).is_some().then_some(header)
+    }
+
+    /// The offset after the last record.
+    pub(crate) fn end(&self) -> u64 {
+        self.first + u64::from(self.count)
     }
 }
 
@@ -164,7 +170,7 @@ mod tests {
             checksum: small.3,
             salt: small.4,
             partition: large.0,
-            first: large.1,
+            first: large.1 >> 1,
             at: large.2,
             durable: large.3,
         })

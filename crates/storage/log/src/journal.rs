@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +19,7 @@ pub(crate) struct Journal {
     pub(crate) disk: Box<dyn Disk>,
     pub(crate) rt: Rt,
     pub(crate) settings: LogSettings,
-    pub(crate) partitions: RwLock<HashMap<u64, Arc<PartitionState>>>,
+    pub(crate) partitions: RwLock<BTreeMap<u64, Arc<PartitionState>>>,
     pub(crate) segments: RwLock<BTreeMap<u64, Arc<Segment>>>,
     pub(crate) counters: Counters,
     /// By segment and partition.
@@ -124,7 +124,10 @@ impl Journal {
         }
         let file = self.file(&extent.segment)?;
         let length = extent.segment.state.lock().length;
-        Ok(scan(&*file, Some(extent.segment.salt), length)?.lists.remove(&partition).unwrap_or_default())
+        Ok(scan(&*file, Some(extent.segment.salt), length, true)?
+            .lists
+            .remove(&partition)
+            .unwrap_or_default())
     }
 
     fn list_from_side_file(&self, extent: &Extent) -> io::Result<Option<Vec<BatchRef>>> {
@@ -136,6 +139,13 @@ impl Journal {
 
     pub(crate) fn exists(&self, segment: &Segment) -> bool {
         self.segments.read().contains_key(&segment.id)
+    }
+
+    /// The same as [`Journal::persist_index`], for those who go on without it.
+    pub(crate) fn try_persist_index(&self, segment: &Segment) {
+        if let Err(error) = self.persist_index(segment) {
+            tracing::warn!(log.segment = segment.id, %error, "cannot write the index of a segment yet");
+        }
     }
 
     /// Moves the index of a closed segment from memory to its side file. On failure it stays in memory.
@@ -174,6 +184,14 @@ impl Journal {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// The same for a segment that never held a frame and was never closed. The next segment's creation makes
+    /// it last.
+    pub(crate) fn discard(&self, segment: &Segment) -> io::Result<()> {
+        self.disk.remove(&segment.file_name())?;
+        self.segments.write().remove(&segment.id);
+        Ok(())
     }
 
     pub(crate) fn forget_caches(&self) {

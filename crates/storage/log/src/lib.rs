@@ -29,7 +29,7 @@
 //! Start reading at [`Log`], then `writer.rs` (the way in), `read.rs` (the way out), `recovery.rs`.
 
 mod append;
-mod disk;
+pub mod disk;
 mod error;
 mod frame;
 mod index;
@@ -46,6 +46,7 @@ mod retention;
 mod scan;
 mod segment;
 mod settings;
+pub mod stepped;
 mod store;
 mod tail;
 mod topic;

@@ -205,6 +205,29 @@ impl Shared {
         Some((place, extent, self.extents.get(place + 1).map_or(self.tail, |next| next.first)))
     }
 
+    /// The next offset is `tail` or greater.
+    pub(crate) fn raise_tail(&mut self, tail: Offset) {
+        if tail <= self.tail {
+            return;
+        }
+        if self.extents.is_empty() {
+            self.oldest = tail;
+        }
+        (self.tail, self.assigned, self.unmarked) = (tail, tail, true);
+    }
+
+    /// Whether a later segment has records of the partition, or this one, still indexed in memory, behind
+    /// `position`.
+    pub(crate) fn goes_on_after(&self, partition: u64, segment: u64, position: u64) -> bool {
+        self.extents.back().is_some_and(|extent| {
+            let state = extent.segment.state.lock();
+            let last = state.lists.as_ref().and_then(|lists| lists.get(&partition)?.last());
+            extent.segment.id > segment
+                || (extent.segment.id == segment
+                    && last.is_some_and(|last| u64::from(last.position) > position))
+        })
+    }
+
     /// Gives up everything before `oldest`, whose record is not older than `at`. Segments are let go when
     /// nothing in them is kept.
     pub(crate) fn advance_oldest(&mut self, oldest: Offset, at: Timestamp) {

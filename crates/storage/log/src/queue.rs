@@ -75,6 +75,32 @@ impl Seal {
     }
 }
 
+impl State {
+    fn take(&mut self, bytes: usize) -> Option<Work> {
+        if self.commands.is_empty() {
+            return self.closed.then_some(Work::End);
+        }
+        let mut group = Vec::new();
+        let mut size = 0;
+        while size < bytes {
+            match self.commands.pop_front() {
+                Some(Command::Append(submission)) => {
+                    size += submission.bytes();
+                    group.push(submission);
+                }
+                Some(Command::Reset(done)) if group.is_empty() => return Some(Work::Reset(done)),
+                Some(Command::Seal(seal)) if group.is_empty() => return Some(Work::Seal(seal)),
+                Some(other) => {
+                    self.commands.push_front(other);
+                    break;
+                }
+                None => break,
+            }
+        }
+        Some(Work::Write(group))
+    }
+}
+
 impl Submission {
     /// Whether one of its partitions takes no more records.
     pub(crate) fn is_late(&self) -> bool {
@@ -111,30 +137,17 @@ impl Queue {
     /// Waits for work; takes submissions up to `bytes`, at least one.
     pub(crate) fn take(&self, bytes: usize) -> Work {
         let mut state = self.state.lock();
-        while state.commands.is_empty() {
-            if state.closed {
-                return Work::End;
-            }
-            self.filled.wait(&mut state);
-        }
-        let mut group = Vec::new();
-        let mut size = 0;
-        while size < bytes {
-            match state.commands.pop_front() {
-                Some(Command::Append(submission)) => {
-                    size += submission.bytes();
-                    group.push(submission);
-                }
-                Some(Command::Reset(done)) if group.is_empty() => return Work::Reset(done),
-                Some(Command::Seal(seal)) if group.is_empty() => return Work::Seal(seal),
-                Some(other) => {
-                    state.commands.push_front(other);
-                    break;
-                }
-                None => break,
+        loop {
+            match state.take(bytes) {
+                Some(work) => return work,
+                None => self.filled.wait(&mut state),
             }
         }
-        Work::Write(group)
+    }
+
+    /// The same without waiting: `None` if there is nothing to do.
+    pub(crate) fn try_take(&self, bytes: usize) -> Option<Work> {
+        self.state.lock().take(bytes)
     }
 
     /// Nothing more is taken in; what is queued is still written.

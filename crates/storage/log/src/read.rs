@@ -96,7 +96,7 @@ impl Journal {
             let chosen = self.with_list(&extent, partition.id, |list| {
                 let start = list.partition_point(|batch| batch.end() <= cursor);
                 let mut chosen = Vec::new();
-                for batch in list[start..].iter().take_while(|batch| batch.first < end) {
+                for batch in list[start..].iter().take_while(|batch| batch.first < end.min(tail)) {
                     chosen.push(*batch);
                     if wanted.is_met(batch.first.max(cursor)..batch.end(), batch.payload_bytes()) {
                         break;

@@ -4,30 +4,46 @@
 //! any without a sound side file, is scanned; what an interrupted write left at its end is cut off.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, IoSlice};
 use std::path::Path;
 use std::sync::Arc;
 
 use rt::Timestamp;
 
-use crate::OpenError;
-use crate::disk::DiskFile;
+use crate::disk::{DiskFile, write_all_at};
+use crate::frame::RECORD_PREFIX_BYTES;
 use crate::index::{self, Directory, DirectoryEntry};
 use crate::journal::Journal;
-use crate::scan::scan;
-use crate::segment::{self, Cut, Decoded, FileHeader, Segment, SegmentState};
+use crate::scan::{Scan, scan};
+use crate::segment::{self, Decoded, FileHeader, Segment, SegmentState};
+use crate::{Offset, OpenError};
 
-/// Finds the segments and links them to the partitions, which are in `journal` already. Returns the id of
-/// the next segment.
-pub(crate) fn recover(journal: &Journal, path: &Path) -> Result<u64, OpenError> {
+/// Bytes written again at once.
+const SETTLE_BYTES: u64 = 1 << 20;
+
+/// What was found.
+pub(crate) struct Recovered {
+    pub(crate) next_segment: u64,
+    pub(crate) losses: Vec<Loss>,
+    /// Segments with losses, whose index is only written when the losses cannot be forgotten any more.
+    pub(crate) unindexed: Vec<Arc<Segment>>,
+}
+
+/// Acknowledged frames that are damaged.
+pub(crate) enum Loss {
+    /// Up to this offset.
+    Of { partition: u64, end: Offset },
+    /// Of any partition that has no frame behind it.
+    Unknown { segment: u64, position: u64, records_max: u64 },
+}
+
+/// Finds the segments and links them to the partitions, which are in `journal` already.
+pub(crate) fn recover(journal: &Journal, path: &Path) -> Result<Recovered, OpenError> {
     let failed = |error| OpenError::io(path, error);
     let names = journal.disk.names().map_err(failed)?;
-    let ids: Vec<u64> = {
-        let mut ids: Vec<_> = names.iter().filter_map(|name| segment::id_of(name, "segment")).collect();
-        ids.sort_unstable();
-        ids
-    };
-    let mut found = Vec::new();
+    let mut ids: Vec<_> = names.iter().filter_map(|name| segment::id_of(name, "segment")).collect();
+    ids.sort_unstable();
+    let mut found = Vec::with_capacity(ids.len());
     let mut cuts = BTreeMap::new();
     for &id in &ids {
         let file = journal.disk.open(&segment::file_name(id)).map_err(failed)?;
@@ -39,58 +55,111 @@ pub(crate) fn recover(journal: &Journal, path: &Path) -> Result<u64, OpenError> 
                 return Err(OpenError::NewerVersion { file, found: version, supported: segment::VERSION });
             }
         };
-        for Cut { segment, length } in header.iter().flat_map(|header| &header.cuts) {
-            cuts.insert(*segment, *length);
-        }
-        found.push((id, header.map(|header| header.salt), file));
+        cuts.extend(header.iter().flat_map(|header| &header.cuts).map(|cut| (cut.segment, cut.length)));
+        found.push(Found { id, salt: header.map(|header| header.salt), is_last: Some(&id) == ids.last() });
     }
-    for (id, salt, file) in found {
-        let cut = cuts.get(&id).copied();
-        recover_segment(journal, id, salt, &*file, cut).map_err(failed)?;
+    // Of side files too: one that could not be removed must not be taken for a later segment's.
+    let last = names.iter().filter_map(|name| segment::id_of(name, "index")).chain(ids).max();
+    let next_segment = last.map_or(1, |last| last + 1);
+    let mut recovered = Recovered { next_segment, losses: Vec::new(), unindexed: Vec::new() };
+    for found in found {
+        let cut = cuts.get(&found.id).copied();
+        recovered.segment(journal, &found, cut).map_err(failed)?;
     }
     remove_strays(journal, &names);
-    Ok(ids.last().map_or(1, |last| last + 1))
+    Ok(recovered)
 }
 
-fn recover_segment(
-    journal: &Journal,
+struct Found {
     id: u64,
     salt: Option<u32>,
-    file: &dyn DiskFile,
-    cut: Option<u64>,
-) -> io::Result<()> {
-    let mut length = file.length()?;
-    if let Some(cut) = cut.filter(|cut| *cut < length) {
-        file.truncate(cut)?;
-        length = cut;
+    /// A segment before another was complete when that one was begun.
+    is_last: bool,
+}
+
+impl Recovered {
+    fn segment(&mut self, journal: &Journal, found: &Found, cut: Option<u64>) -> io::Result<()> {
+        let id = found.id;
+        let file = &*journal.disk.open(&segment::file_name(id))?;
+        let mut length = file.length()?;
+        if let Some(cut) = cut.filter(|cut| *cut < length) {
+            file.truncate(cut)?;
+            // Before the segment that says so may go.
+            file.sync()?;
+            length = cut;
+        }
+        if let (Some(salt), Some(directory)) = (found.salt, side_file(journal, id, length)) {
+            let state = SegmentState { length: directory.length, lists: None, active: None };
+            link(journal, &Segment::new(id, salt, state), &directory.entries);
+            return Ok(());
+        }
+        let mut scan = scan(file, found.salt, length, !found.is_last)?;
+        // Damage that was acknowledged is left for whoever wants to look at it.
+        if scan.end < length && scan.damage.last().is_some_and(|damage| !damage.acknowledged) {
+            file.truncate(scan.end)?;
+        }
+        settle(file, scan.durable, scan.end)?;
+        self.note_losses(id, &scan);
+        let lists = Arc::new(std::mem::take(&mut scan.lists));
+        let directory = index::directory_of(id, scan.end, &lists);
+        let state = SegmentState { length: scan.end, lists: Some(lists), active: None };
+        let segment = Segment::new(id, scan.salt.unwrap_or_default(), state);
+        scan.damage.iter().for_each(|damage| journal.report(&segment, damage));
+        let is_damaged = scan.damage.iter().any(|damage| damage.acknowledged);
+        if directory.entries.is_empty() && !is_damaged {
+            return journal.disk.remove(&segment::file_name(id));
+        }
+        link(journal, &segment, &directory.entries);
+        if is_damaged {
+            self.unindexed.push(segment);
+        } else {
+            journal.try_persist_index(&segment);
+        }
+        Ok(())
     }
-    if let (Some(salt), Some(directory)) = (salt, side_file(journal, id, length)) {
-        let state = SegmentState { length: directory.length, lists: None, active: None };
-        link(journal, &Segment::new(id, salt, state), &directory.entries);
-        return Ok(());
+
+    fn note_losses(&mut self, segment: u64, scan: &Scan) {
+        let damage = scan.damage.iter().filter(|damage| damage.acknowledged);
+        self.losses.extend(damage.map(|damage| Loss::Unknown {
+            segment,
+            position: damage.position,
+            records_max: damage.length / RECORD_PREFIX_BYTES as u64,
+        }));
+        self.losses
+            .extend(scan.losers.iter().map(|(partition, end)| Loss::Of { partition: *partition, end: *end }));
     }
-    let scan = scan(file, salt, length)?;
-    let salt = salt.unwrap_or_default();
-    let lists = Some(Arc::new(scan.lists));
-    let segment = Segment::new(id, salt, SegmentState { length: scan.end, lists, active: None });
-    scan.damage.iter().for_each(|damage| journal.report(&segment, damage));
-    // Damage that was acknowledged is left for whoever wants to look at it.
-    if scan.end < length && scan.damage.last().is_some_and(|damage| !damage.acknowledged) {
-        file.truncate(scan.end)?;
-        file.sync()?;
+}
+
+/// Moves tails past what was lost, so that no offset is given twice.
+pub(crate) fn pass_losses(journal: &Journal, losses: &[Loss]) {
+    for partition in journal.partitions.read().values() {
+        let mut shared = partition.shared.lock();
+        for loss in losses {
+            match loss {
+                Loss::Of { partition: loser, end } if *loser == partition.id => shared.raise_tail(*end),
+                Loss::Unknown { segment, position, records_max }
+                    if !shared.goes_on_after(partition.id, *segment, *position) =>
+                {
+                    let tail = shared.tail.saturating_add(*records_max);
+                    shared.raise_tail(tail);
+                }
+                _ => {}
+            }
+        }
     }
-    let directory = {
-        let state = segment.state.lock();
-        index::directory_of(id, scan.end, state.lists.as_deref().unwrap_or(&index::Lists::new()))
-    };
-    if directory.entries.is_empty() && scan.damage.iter().all(|damage| !damage.acknowledged) {
-        return journal.disk.remove(&segment::file_name(id));
+}
+
+/// What follows `durable` was written, but nobody knows whether it is on disk, or whether a sync that failed
+/// made the system forget that it is not: it is written again before anybody may read it.
+fn settle(file: &dyn DiskFile, durable: u64, end: u64) -> io::Result<()> {
+    let mut position = durable;
+    while position < end {
+        let mut bytes = vec![0; (end - position).min(SETTLE_BYTES) as usize];
+        file.read_exact_at(&mut bytes, position)?;
+        write_all_at(file, &mut [IoSlice::new(&bytes)], position)?;
+        position += bytes.len() as u64;
     }
-    link(journal, &segment, &directory.entries);
-    if let Err(error) = journal.persist_index(&segment) {
-        tracing::warn!(log.segment = id, %error, "cannot write the index of a segment; it stays in memory");
-    }
-    Ok(())
+    file.sync()
 }
 
 /// The directory of the side file, if it is sound and speaks of this segment as it is.

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use meta::{Meta, Txn};
+use meta::{Meta, MetaError, Txn};
 use rt::Timestamp;
 
 use crate::LogError;
@@ -11,6 +11,7 @@ use crate::journal::Journal;
 use crate::keys::LogKey;
 use crate::partition::PartitionState;
 use crate::segment::Segment;
+use crate::store::commit_unconditionally;
 use crate::topics::Mark;
 
 /// Marks written in one transaction.
@@ -57,7 +58,14 @@ impl Journal {
                     list.partition_point(|batch| batch.end() <= oldest || batch.at < since.as_millis());
                 list.get(place)
                     .map_or((end, next_at), |batch| (batch.first.min(end), Timestamp::from_millis(batch.at)))
-            })?;
+            });
+            let kept = match kept {
+                // Somebody else gave it up, and the segment went.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !self.exists(&extent.segment) => {
+                    None
+                }
+                kept => kept?,
+            };
             if let Some((first, at)) = kept {
                 partition.shared.lock().advance_oldest(first.max(oldest), at);
             }
@@ -78,11 +86,10 @@ impl Journal {
         }
         let segments: Vec<_> = self.segments.read().values().cloned().collect();
         for segment in &segments {
-            if let Err(error) = self.persist_index(segment) {
-                tracing::warn!(log.segment = segment.id, %error, "cannot write the index of a segment");
-            }
+            self.try_persist_index(segment);
         }
-        segments.into_iter().filter(|segment| segment.is_removable()).collect()
+        let all = self.segments.read();
+        segments.into_iter().filter(|segment| segment.is_removable(|id| all.contains_key(&id))).collect()
     }
 
     /// Gives up what is over its time and removes the segments that this empties. What these alone could
@@ -99,7 +106,7 @@ impl Journal {
         Ok(removed)
     }
 
-    async fn write_marks(&self, meta: &Meta) -> Result<(), LogError> {
+    pub(crate) async fn write_marks(&self, meta: &Meta) -> Result<(), MetaError> {
         let partitions: Vec<_> = self.partitions.read().values().cloned().collect();
         let mut due = partitions.iter().filter_map(|partition| Some((partition, partition.mark()?)));
         loop {
@@ -110,11 +117,11 @@ impl Journal {
             let txn = some.iter().fold(Txn::new(), |txn, (partition, mark)| {
                 txn.put_json(LogKey::Mark(partition.id).key(), mark)
             });
-            if let Err(error) = meta.commit(txn).await {
+            if let Err(error) = commit_unconditionally(meta, txn).await {
                 for (partition, _) in some {
                     partition.shared.lock().unmarked = true;
                 }
-                return Err(LogError::of_commit(error, LogError::Closed));
+                return Err(error);
             }
         }
     }

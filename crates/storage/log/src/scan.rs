@@ -13,6 +13,12 @@ pub(crate) struct Scan {
     pub(crate) lists: Lists,
     /// After the last good frame.
     pub(crate) end: u64,
+    /// It was on disk up to here for certain, however the last run ended.
+    pub(crate) durable: u64,
+    /// The segment's, if there was a good frame to tell it.
+    pub(crate) salt: Option<u32>,
+    /// Partitions of frames whose payload is damaged, with the offset after their last record.
+    pub(crate) losers: Vec<(u64, u64)>,
     pub(crate) damage: Vec<Damage>,
 }
 
@@ -29,45 +35,47 @@ pub(crate) struct Damage {
 const WINDOW_BYTES: u64 = 4 << 20;
 
 /// Looks at the first `length` bytes. A bad frame does not end the scan: the next good one is searched for.
-/// `salt` is unknown when the segment's own header is damaged; the first good frame tells it then.
-pub(crate) fn scan(file: &dyn DiskFile, salt: Option<u32>, length: u64) -> io::Result<Scan> {
-    let mut scan = Scan { end: (segment::HEADER_BYTES as u64).min(length), ..Scan::default() };
+/// `salt` is unknown when the segment's own header is damaged; the first good frame tells it then. All of a
+/// `complete` segment was on disk once.
+pub(crate) fn scan(file: &dyn DiskFile, salt: Option<u32>, length: u64, complete: bool) -> io::Result<Scan> {
+    let mut scan = Scan { salt, end: (segment::HEADER_BYTES as u64).min(length), ..Scan::default() };
     let mut window = Window { file, length, bytes: Vec::new(), start: 0 };
-    let mut salt = salt;
-    let mut durable = 0;
     let mut position = segment::HEADER_BYTES as u64;
     while position < length {
-        let Some(header) = window.header(position, salt)? else {
-            let next = window.next_header(position + 1, salt)?.unwrap_or(length);
+        let Some(header) = window.header(position, scan.salt)? else {
+            let next = window.next_header(position + 1, scan.salt)?.unwrap_or(length);
             scan.note(position, next);
             position = next;
             continue;
         };
-        salt = Some(header.salt);
-        durable = durable.max(header.durable);
+        scan.salt = Some(header.salt);
+        scan.durable = scan.durable.max(header.durable);
         let frame = HEADER_BYTES as u64 + u64::from(header.length);
         let Some(bytes) = window.at(position, frame)? else {
             scan.note(position, length);
             break;
         };
-        if crc32c::crc32c(&bytes[HEADER_BYTES..]) == header.checksum {
-            scan.keep(&header, position);
-        } else {
+        if crc32c::crc32c(&bytes[HEADER_BYTES..]) != header.checksum || !scan.keep(&header, position) {
             scan.note(position, position + frame);
+            scan.losers.push((header.partition, header.end()));
         }
         position += frame;
     }
     for damage in &mut scan.damage {
-        damage.acknowledged = damage.position < durable;
+        damage.acknowledged = complete || damage.position < scan.durable;
     }
     Ok(scan)
 }
 
 impl Scan {
-    fn keep(&mut self, header: &Header, position: u64) {
+    /// False if the frame repeats offsets, which no segment that was written here does.
+    fn keep(&mut self, header: &Header, position: u64) -> bool {
         let length = HEADER_BYTES as u64 + u64::from(header.length);
-        self.end = position + length;
         let list = self.lists.entry(header.partition).or_default();
+        if list.last().is_some_and(|last| last.end() > header.first || last.at > header.at) {
+            return false;
+        }
+        self.end = position + length;
         list.push(BatchRef {
             first: header.first,
             at: header.at,
@@ -75,6 +83,7 @@ impl Scan {
             length: length as u32,
             count: header.count,
         });
+        true
     }
 
     fn note(&mut self, from: u64, to: u64) {

@@ -12,6 +12,8 @@ use crate::index::Lists;
 pub(crate) struct Segment {
     pub(crate) id: u64,
     pub(crate) salt: u32,
+    /// Earlier segments of which this one's header says how much counts.
+    cuts: Vec<u64>,
     /// Partitions that still have records here that are kept; the file goes when none has.
     pub(crate) live: AtomicUsize,
     pub(crate) state: Mutex<SegmentState>,
@@ -28,11 +30,18 @@ pub(crate) struct SegmentState {
 
 impl Segment {
     pub(crate) fn new(id: u64, salt: u32, state: SegmentState) -> Arc<Segment> {
-        Arc::new(Segment { id, salt, live: AtomicUsize::new(0), state: Mutex::new(state) })
+        Segment::cutting(id, salt, Vec::new(), state)
     }
 
-    pub(crate) fn is_removable(&self) -> bool {
-        self.live.load(Ordering::Acquire) == 0 && self.state.lock().active.is_none()
+    pub(crate) fn cutting(id: u64, salt: u32, cuts: Vec<u64>, state: SegmentState) -> Arc<Segment> {
+        Arc::new(Segment { id, salt, cuts, live: AtomicUsize::new(0), state: Mutex::new(state) })
+    }
+
+    /// Nothing in it is kept, and nothing needs its header. `exists` answers for other segments.
+    pub(crate) fn is_removable(&self, exists: impl Fn(u64) -> bool) -> bool {
+        self.live.load(Ordering::Acquire) == 0
+            && self.state.lock().active.is_none()
+            && !self.cuts.iter().any(|cut| exists(*cut))
     }
 
     pub(crate) fn file_name(&self) -> String {

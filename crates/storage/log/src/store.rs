@@ -1,11 +1,12 @@
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use meta::{Meta, Txn};
+use meta::{CommitError, Meta, MetaError, Txn};
 use names::Scope;
 use parking_lot::{Mutex, RwLock};
 use rt::{Rt, Stop, Task, Timestamp};
@@ -17,7 +18,7 @@ use crate::journal::{Journal, Stats};
 use crate::keys::LogKey;
 use crate::partition::PartitionState;
 use crate::queue::{Command, Queue};
-use crate::recovery::recover;
+use crate::recovery::{Recovered, pass_losses, recover};
 use crate::segment::Segment;
 use crate::topics::{self, PartitionRecord, TopicRecord, TopicState};
 use crate::writer::Writer;
@@ -81,6 +82,21 @@ impl Log {
         rt: Rt,
         settings: LogSettings,
     ) -> Result<Log, OpenError> {
+        let (closed, segments) = mpsc::sync_channel(CLOSED_SEGMENTS_MAX);
+        let (log, writer) = Log::recovered(dir, disk, meta, rt, settings, closed).await?;
+        log.inner.start(writer, segments);
+        Ok(log)
+    }
+
+    /// Open, but neither written to nor looked after yet.
+    pub(crate) async fn recovered(
+        dir: &Path,
+        disk: Box<dyn Disk>,
+        meta: Meta,
+        rt: Rt,
+        settings: LogSettings,
+        closed: SyncSender<Arc<Segment>>,
+    ) -> Result<(Log, Writer), OpenError> {
         let topics = topics::load(&meta).await.map_err(OpenError::Meta)?;
         let marks = topics::load_marks(&meta).await.map_err(OpenError::Meta)?;
         let epoch = next_epoch(&meta).await?;
@@ -94,10 +110,12 @@ impl Log {
             journal.partitions.write().insert(partition.id, partition.clone());
         }
         let (path, recovering) = (dir.to_owned(), journal.clone());
-        let next_segment = rt.blocking("log recovery", move || recover(&recovering, &path)).await?;
+        let recovered = rt.blocking("log recovery", move || recover(&recovering, &path)).await?;
+        let next_segment = recovered.next_segment;
+        settle_losses(&journal, &meta, &rt, recovered).await?;
         topics.values().for_each(|topic| topic.restore_closed());
         let queue = Arc::new(Queue::default());
-        let writer = start_writer(&rt, &journal, &queue, next_segment);
+        let writer = Writer::new(journal.clone(), queue.clone(), closed, next_segment);
         let inner = Arc::new(Inner {
             room: Arc::new(Semaphore::new(append::queue_bytes(&journal.settings))),
             meta,
@@ -105,14 +123,13 @@ impl Log {
             queue,
             topics: RwLock::new(topics),
             next_partition: AtomicU64::new(epoch << 32),
-            writer: Mutex::new(Some(writer)),
+            writer: Mutex::default(),
             retention: Mutex::default(),
             retaining: tokio::sync::Mutex::default(),
             stop: rt.stop().child(),
             rt,
         });
-        *inner.retention.lock() = Some(inner.start_retention());
-        Ok(Log { inner })
+        Ok((Log { inner }, writer))
     }
 
     /// A topic with the hash space split evenly over its partitions.
@@ -351,6 +368,11 @@ impl std::fmt::Debug for Log {
 }
 
 impl Inner {
+    fn start(self: &Arc<Self>, writer: Writer, segments: Receiver<Arc<Segment>>) {
+        *self.writer.lock() = Some(start_writer(&self.rt, self.journal.clone(), writer, segments));
+        *self.retention.lock() = Some(self.start_retention());
+    }
+
     fn forget(&self, topic: &TopicState) {
         let mut all = self.journal.partitions.write();
         for partition in &topic.partitions {
@@ -385,23 +407,41 @@ impl Inner {
     }
 }
 
-fn start_writer(rt: &Rt, journal: &Arc<Journal>, queue: &Arc<Queue>, next_segment: u64) -> JoinHandle<()> {
-    let (closed, segments) = mpsc::sync_channel::<Arc<Segment>>(CLOSED_SEGMENTS_MAX);
-    let persisting = journal.clone();
+fn start_writer(
+    rt: &Rt,
+    journal: Arc<Journal>,
+    writer: Writer,
+    segments: Receiver<Arc<Segment>>,
+) -> JoinHandle<()> {
     let indexer = rt.thread("log index", move || {
         for segment in segments {
-            if let Err(error) = persisting.persist_index(&segment) {
-                tracing::warn!(log.segment = segment.id, %error, "cannot write the index of a segment yet");
-            }
+            journal.try_persist_index(&segment);
         }
     });
-    let writer = Writer::new(journal.clone(), queue.clone(), closed, next_segment);
     rt.thread("log writer", move || {
         writer.run();
         if indexer.join().is_err() {
             tracing::error!("the log's indexer panicked");
         }
     })
+}
+
+/// Tails that only damaged frames could tell are in `meta` before an index without these frames is written.
+async fn settle_losses(
+    journal: &Arc<Journal>,
+    meta: &Meta,
+    rt: &Rt,
+    recovered: Recovered,
+) -> Result<(), OpenError> {
+    if recovered.losses.is_empty() {
+        return Ok(());
+    }
+    pass_losses(journal, &recovered.losses);
+    journal.write_marks(meta).await.map_err(OpenError::Meta)?;
+    let journal = journal.clone();
+    let index = move || recovered.unindexed.iter().for_each(|segment| journal.try_persist_index(segment));
+    rt.blocking("log recovery", index).await;
+    Ok(())
 }
 
 /// Partition ids must never repeat, also when a crash forgot which were given: each opening has its own
@@ -414,9 +454,15 @@ async fn next_epoch(meta: &Meta) -> Result<u64, OpenError> {
         None => 1,
     };
     let txn = Txn::new().put_json(key, &epoch);
+    commit_unconditionally(meta, txn).await.map_err(OpenError::Meta)?;
+    Ok(epoch)
+}
+
+/// Commits what requires nothing.
+pub(crate) async fn commit_unconditionally(meta: &Meta, txn: Txn) -> Result<(), MetaError> {
     match meta.commit(txn).await {
-        Ok(_) => Ok(epoch),
-        Err(meta::CommitError::Meta(error)) => Err(OpenError::Meta(error)),
-        Err(meta::CommitError::Conflict { .. }) => unreachable!("nothing was required"),
+        Ok(_) => Ok(()),
+        Err(CommitError::Meta(error)) => Err(error),
+        Err(CommitError::Conflict { .. }) => unreachable!("nothing was required"),
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 
 use crate::LogError;
-use crate::disk::DiskFile;
+use crate::disk::{DiskFile, write_all_at};
 use crate::frame::{HEADER_BYTES, Header};
 use crate::index::{BatchRef, Lists};
 use crate::journal::Journal;
@@ -52,19 +53,30 @@ impl Writer {
     pub(crate) fn run(mut self) {
         let queue = self.queue.clone();
         let _abandon = Abandon(&queue);
-        loop {
-            match queue.take(self.journal.settings.group_bytes) {
-                Work::Write(group) => self.commit(group),
-                Work::Seal(seal) => seal.run(),
-                Work::Reset(done) => {
-                    self.reset();
-                    // Nobody may wait any more.
-                    let _gone = done.send(());
-                }
-                Work::End => break,
+        while self.perform(queue.take(self.journal.settings.group_bytes)).is_continue() {}
+    }
+
+    /// What one turn of [`Writer::run`] does; `None` if there is nothing to do.
+    pub(crate) fn step(&mut self) -> Option<ControlFlow<()>> {
+        let work = self.queue.try_take(self.journal.settings.group_bytes)?;
+        Some(self.perform(work))
+    }
+
+    fn perform(&mut self, work: Work) -> ControlFlow<()> {
+        match work {
+            Work::Write(group) => self.commit(group),
+            Work::Seal(seal) => seal.run(),
+            Work::Reset(done) => {
+                self.reset();
+                // Nobody may wait any more.
+                let _gone = done.send(());
+            }
+            Work::End => {
+                self.close_segment();
+                return ControlFlow::Break(());
             }
         }
-        self.close_segment();
+        ControlFlow::Continue(())
     }
 
     fn commit(&mut self, mut group: Vec<Submission>) {
@@ -116,7 +128,8 @@ impl Writer {
             slices.push(IoSlice::new(header));
             slices.push(IoSlice::new(&frame.payload.bytes));
         }
-        let written = active.file.write_all_at(&slices, active.position).and_then(|()| active.file.sync());
+        let written =
+            write_all_at(&*active.file, &mut slices, active.position).and_then(|()| active.file.sync());
         if let Err(error) = written {
             self.abandon_segment();
             return Err(error);
@@ -189,12 +202,12 @@ impl Writer {
         let id = self.next_segment;
         self.next_segment += 1;
         let salt = self.journal.rt.random_u64() as u32;
-        let header =
-            FileHeader { id, created: self.journal.rt.now().as_millis(), salt, cuts: self.cuts.clone() };
+        let cuts = self.cuts.clone();
+        let header = FileHeader { id, created: self.journal.rt.now().as_millis(), salt, cuts };
         let name = segment::file_name(id);
         let prepare = || {
             let file = self.journal.disk.create(&name)?;
-            file.write_all_at(&[IoSlice::new(&header.encode())], 0)?;
+            write_all_at(&*file, &mut [IoSlice::new(&header.encode())], 0)?;
             file.sync()?;
             self.journal.disk.sync_names()?;
             Ok(file)
@@ -209,7 +222,8 @@ impl Writer {
             lists: Some(Arc::new(Lists::new())),
             active: Some(file.clone()),
         };
-        let segment = Segment::new(id, salt, state);
+        let cuts = self.cuts.iter().map(|cut| cut.segment).collect();
+        let segment = Segment::cutting(id, salt, cuts, state);
         self.journal.segments.write().insert(id, segment.clone());
         Ok(Active { segment, file, position, batches: 0 })
     }
@@ -228,6 +242,10 @@ impl Writer {
     /// where it ends.
     fn abandon_segment(&mut self) {
         let Some(active) = &self.active else { return };
+        if active.batches == 0 && self.journal.discard(&active.segment).is_ok() {
+            self.active = None;
+            return;
+        }
         self.cuts.push(Cut { segment: active.segment.id, length: active.position });
         if let Err(error) = active.file.truncate(active.position) {
             tracing::warn!(log.segment = active.segment.id, %error, "cannot cut a segment whose write failed");

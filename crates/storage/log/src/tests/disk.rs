@@ -102,9 +102,9 @@ impl DiskFile for FaultyFile {
         self.file.read_exact_at(buffer, position)
     }
 
-    fn write_all_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<()> {
+    fn write_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
         self.faults.before_write()?;
-        self.file.write_all_at(slices, position)
+        self.file.write_at(slices, position)
     }
 
     fn sync(&self) -> io::Result<()> {
