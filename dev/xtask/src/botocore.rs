@@ -173,6 +173,8 @@ pub struct Shape {
     #[serde(default)]
     pub eventstream: bool,
     #[serde(default)]
+    pub exception: bool,
+    #[serde(default)]
     pub fault: bool,
     pub error: Option<ErrorTrait>,
     pub payload: Option<String>,
@@ -232,6 +234,28 @@ impl Model {
             Some(input) => Ok(&self.shape(&input.shape)?.members.0),
             None => Ok(&[]),
         }
+    }
+
+    /// The union of events in an output shape, if the operation answers with a stream.
+    pub fn event_stream(&self, output: &str) -> Result<Option<(&str, &Shape)>> {
+        for (_, reference) in &self.shape(output)?.members.0 {
+            let shape = self.shape(&reference.shape)?;
+            if shape.eventstream {
+                return Ok(Some((&reference.shape, shape)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The members of a union that end a stream, or those that do not.
+    pub fn union_members<'a>(
+        &'a self,
+        union: &'a Shape,
+        exceptions: bool,
+    ) -> impl Iterator<Item = &'a Named> {
+        let is_exception =
+            |reference: &Reference| self.shapes.get(&reference.shape).is_some_and(|shape| shape.exception);
+        union.members.0.iter().filter(move |(_, reference)| is_exception(reference) == exceptions)
     }
 
     /// What stands inside a shape once lists and maps are gone through: path segments to add and

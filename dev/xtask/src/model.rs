@@ -1,6 +1,7 @@
 //! Writes a service's `model.rs`: wire structures, schemas and errors of the built operations.
 
 mod errors;
+mod events;
 mod live;
 mod pattern;
 mod schemas;

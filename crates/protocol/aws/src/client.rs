@@ -1,5 +1,7 @@
 //! A small signing client with keep-alive, for the command line, the demo, tests and benches.
 
+mod events;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +10,14 @@ use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rt::Rt;
 use serde_json::Value;
+
+pub use events::EventReceiver;
 
 use crate::sigv4::{SigningIdentity, SigningKeys, encode_uri, hash_hex, presign_request, sign_request};
 
@@ -191,21 +196,47 @@ impl Client {
 
     /// Signs with the time of now and sends.
     pub async fn send_prepared(&self, prepared: &Prepared) -> Result<Response, ClientError> {
+        let exchange = async {
+            let (head, body) = self.exchange(prepared).await?.into_parts();
+            whole(head, body).await
+        };
+        self.in_time(exchange).await
+    }
+
+    /// Calls an operation that answers with an event stream; an error before the stream is an error here.
+    pub async fn subscribe(
+        &self,
+        target: Target,
+        operation: &str,
+        input: &Value,
+    ) -> Result<EventReceiver, ClientError> {
+        let prepared = self.prepare(target, operation, Bytes::from(input.to_string()))?;
+        let begin = async {
+            let (head, body) = self.exchange(&prepared).await?.into_parts();
+            if head.status.is_success() {
+                return Ok(EventReceiver::new(body));
+            }
+            let refused = whole(head, body).await?.checked();
+            Err(refused.expect_err("invariant: the status is no success"))
+        };
+        self.in_time(begin).await
+    }
+
+    async fn exchange(&self, prepared: &Prepared) -> Result<http::Response<Incoming>, ClientError> {
         let shared = &*self.shared;
         let mut head = prepared.head.clone();
         let now = shared.rt.now();
         sign_request(&mut head, &prepared.payload_hash, &self.identity(&prepared.service), &shared.keys, now);
         let request = Request::from_parts(head, Full::new(prepared.body.clone()));
-        let exchange = async {
-            let answer =
-                shared.pool.request(request).await.map_err(|error| no_answer("ConnectionFailed", &error))?;
-            let (head, body) = answer.into_parts();
-            let body = Limited::new(body, RESPONSE_BYTES_MAX).collect().await;
-            let body = body.map_err(|error| no_answer("ConnectionFailed", &*error))?.to_bytes();
-            Ok(Response { status: head.status, headers: head.headers, body })
-        };
+        shared.pool.request(request).await.map_err(|error| no_answer("ConnectionFailed", &error))
+    }
+
+    async fn in_time<T>(
+        &self,
+        exchange: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
         let timeout = || no_answer("RequestTimeout", &"no answer in time");
-        shared.rt.timeout(REQUEST_TIMEOUT, exchange).await.ok_or_else(timeout)?
+        self.shared.rt.timeout(REQUEST_TIMEOUT, exchange).await.ok_or_else(timeout)?
     }
 
     /// A URL that anyone may use for `expires` seconds.
@@ -268,6 +299,12 @@ impl Client {
             service,
         }
     }
+}
+
+async fn whole(head: http::response::Parts, body: Incoming) -> Result<Response, ClientError> {
+    let body = Limited::new(body, RESPONSE_BYTES_MAX).collect().await;
+    let body = body.map_err(|error| no_answer("ConnectionFailed", &*error))?.to_bytes();
+    Ok(Response { status: head.status, headers: head.headers, body })
 }
 
 impl Response {

@@ -9,12 +9,13 @@ use crate::body::{Body, full};
 use crate::codec::error_document;
 use crate::model::Protocol;
 use crate::sigv4::SignatureError;
-use crate::{ApiError, codec};
+use crate::{ApiError, codec, event_stream};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const JSON_10: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
 const JSON_11: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const XML: HeaderValue = HeaderValue::from_static("text/xml");
+const EVENTS: HeaderValue = HeaderValue::from_static(event_stream::CONTENT_TYPE);
 
 /// How to speak to this caller; known even when the service is not.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +43,11 @@ impl Dialect {
 }
 
 pub(crate) fn success(dialect: Dialect, body: Bytes, request_id: &str) -> Response<Body> {
-    respond(StatusCode::OK, dialect, body, request_id)
+    respond(StatusCode::OK, dialect.content_type(), full(body), request_id)
+}
+
+pub(crate) fn events(body: Body, request_id: &str) -> Response<Body> {
+    respond(StatusCode::OK, EVENTS, body, request_id)
 }
 
 pub(crate) fn failure(dialect: Dialect, error: &ApiError, request_id: &str) -> Response<Body> {
@@ -52,7 +57,7 @@ pub(crate) fn failure(dialect: Dialect, error: &ApiError, request_id: &str) -> R
     } else {
         json_error(error)
     };
-    respond(status, dialect, body, request_id)
+    respond(status, dialect.content_type(), full(body), request_id)
 }
 
 fn json_error(error: &ApiError) -> Bytes {
@@ -65,11 +70,11 @@ fn json_error(error: &ApiError) -> Bytes {
     Bytes::from(Value::Object(document).to_string())
 }
 
-fn respond(status: StatusCode, dialect: Dialect, body: Bytes, request_id: &str) -> Response<Body> {
-    let mut response = Response::new(full(body));
+fn respond(status: StatusCode, content_type: HeaderValue, body: Body, request_id: &str) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, dialect.content_type());
+    headers.insert(CONTENT_TYPE, content_type);
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, id);
     }

@@ -2,13 +2,14 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, Stream, StreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::codec::{Codec, Format};
+use crate::event_stream::{Event, Events, frame};
 use crate::model::{OperationModel, ServiceModel};
 use crate::{ApiError, Context};
 
@@ -29,6 +30,8 @@ type BoundRun = dyn Fn(Context, Codec, Payload) -> Answer + Send + Sync;
 pub(crate) enum Payload {
     Wire(Bytes),
     Value(Value),
+    /// Comes out only, and only over HTTP.
+    Events(Events),
 }
 
 /// An operation with a typed handler: the input is decoded and completely checked before `handle`
@@ -45,6 +48,7 @@ where
         let (input, in_process) = match payload {
             Payload::Wire(body) => (codec.decode::<I>(&body), false),
             Payload::Value(value) => (codec.input::<I>(value), true),
+            Payload::Events(_) => return ready(Err(no_events())).boxed(),
         };
         let answer = match input {
             Ok(input) => handle(context, state, input),
@@ -78,6 +82,7 @@ where
                 codec.format = Format::Json;
                 (Bytes::from(value.to_string()), true)
             }
+            Payload::Events(_) => return ready(Err(no_events())).boxed(),
         };
         let answer = handle(context, state, body, codec);
         async move {
@@ -87,6 +92,52 @@ where
         .boxed()
     };
     Operation { model, run: Box::new(run) }
+}
+
+/// An operation that answers with an event stream. The input is checked as for [`operation()`]; an error of
+/// `handle` itself is an ordinary answer, one in the stream ends it. See [`crate::event_stream`] for the
+/// stream's life. Cannot be called in process.
+pub fn stream_operation<S, I, T, E, H, F>(model: &'static OperationModel, handle: H) -> Operation<S>
+where
+    S: Send + Sync + 'static,
+    I: DeserializeOwned + Send + 'static,
+    T: Stream<Item = Result<E, ApiError>> + Send + 'static,
+    E: Event,
+    H: Fn(Context, Arc<S>, I) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<T, ApiError>> + Send + 'static,
+{
+    let run = move |context: Context, state: Arc<S>, codec: Codec, payload: Payload| {
+        let input = match payload {
+            Payload::Wire(body) => codec.decode::<I>(&body),
+            Payload::Value(_) => {
+                let (service, operation) = (codec.service.name, codec.operation.name);
+                Err(crate::envelope::unknown_operation(
+                    codec.service.protocol,
+                    format!("{service}:{operation} answers with a stream and cannot be called in process"),
+                ))
+            }
+            Payload::Events(_) => Err(no_events()),
+        };
+        let answer = match input {
+            Ok(input) => handle(context, state, input),
+            Err(error) => return ready(Err(error)).boxed(),
+        };
+        async move {
+            let events = answer.await?;
+            let frames = events
+                .map(move |event| {
+                    event.and_then(|event| frame(&codec, event.name(), |out| event.write(&codec, out)))
+                })
+                .boxed();
+            Ok(Payload::Events(Events { frames, exceptions: E::EXCEPTIONS, codec }))
+        }
+        .boxed()
+    };
+    Operation { model, run: Box::new(run) }
+}
+
+fn no_events() -> ApiError {
+    ApiError::internal("a request came as a stream of events")
 }
 
 /// A service as the router holds it.

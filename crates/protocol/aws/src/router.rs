@@ -3,6 +3,7 @@
 mod answer;
 mod authenticate;
 mod builder;
+mod events;
 mod in_process;
 mod internal;
 mod route;

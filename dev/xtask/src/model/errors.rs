@@ -19,8 +19,15 @@ pub struct Modelled {
 pub fn of(model: &Model, contract: &Contract) -> Result<Vec<Modelled>> {
     let mut found = BTreeMap::new();
     for name in contract.built.keys() {
-        for error in &model.operation(name)?.errors {
+        let operation = model.operation(name)?;
+        for error in &operation.errors {
             found.insert(error.shape.clone(), modelled(model, &error.shape)?);
+        }
+        let Some(output) = &operation.output else { continue };
+        if let Some((_, union)) = model.event_stream(&output.shape)? {
+            for (_, error) in model.union_members(union, true) {
+                found.insert(error.shape.clone(), modelled(model, &error.shape)?);
+            }
         }
     }
     for code in [&contract.constraint_error, &contract.unsupported_field_error] {
@@ -39,6 +46,8 @@ fn modelled(model: &Model, name: &str) -> Result<Modelled> {
     let shape = model.shape(name)?;
     let status = shape.error.as_ref().and_then(|error| error.http_status_code);
     let fault = shape.fault || shape.error.as_ref().is_some_and(|error| error.fault);
+    // Models of JSON services tell whose fault it is and no status; this one's name is its status.
+    let fault_status = if name == "ServiceUnavailableException" { 503 } else { 500 };
     // In JSON services the shape's name is the code, whatever the trait says.
     let code = match model.metadata.protocol.as_str() {
         "query" | "ec2" | "rest-xml" => shape.error.as_ref().and_then(|error| error.code.clone()),
@@ -47,7 +56,7 @@ fn modelled(model: &Model, name: &str) -> Result<Modelled> {
     Ok(Modelled {
         name: name.to_owned(),
         code: code.unwrap_or_else(|| name.to_owned()),
-        status: status.unwrap_or(if fault { 500 } else { 400 }),
+        status: status.unwrap_or(if fault { fault_status } else { 400 }),
     })
 }
 

@@ -68,7 +68,9 @@ impl Live {
         self.shapes.insert(name.to_owned());
         let shape = model.shape(name)?;
         for (member, reference) in &shape.members.0 {
-            if refused.iter().any(|path| path.as_slice() == [member.as_str()]) {
+            // Errors that end a stream go out as every error does.
+            let ends_stream = shape.eventstream && model.shape(&reference.shape)?.exception;
+            if ends_stream || refused.iter().any(|path| path.as_slice() == [member.as_str()]) {
                 continue;
             }
             self.members.insert((name.to_owned(), member.clone()));

@@ -8,7 +8,8 @@ fn model() -> Model {
         "operations": {
             "PutItem": {"http": {"method": "POST", "requestUri": "/"}, "input": {"shape": "PutRequest"},
                         "errors": [{"shape": "LimitExceeded"}]},
-            "Drop": {"http": {"method": "POST", "requestUri": "/"}}
+            "Drop": {"http": {"method": "POST", "requestUri": "/"}},
+            "Watch": {"http": {"method": "POST", "requestUri": "/"}, "output": {"shape": "WatchOutput"}}
         },
         "shapes": {
             "PutRequest": {"type": "structure", "required": ["ItemARN"], "members": {
@@ -21,7 +22,13 @@ fn model() -> Model {
             "Text": {"type": "string"},
             "Bytes": {"type": "blob", "max": 4},
             "Unused": {"type": "structure", "members": {"X": {"shape": "Text"}}},
-            "LimitExceeded": {"type": "structure", "members": {}, "exception": true, "fault": true}
+            "LimitExceeded": {"type": "structure", "members": {}, "exception": true, "fault": true},
+            "WatchOutput": {"type": "structure", "required": ["Changes"], "members": {"Changes": {"shape": "Changes"}}},
+            "Changes": {"type": "structure", "eventstream": true, "members": {
+                "Change": {"shape": "Changed"}, "GoneException": {"shape": "GoneException"}}},
+            "Changed": {"type": "structure", "event": true, "members": {"Body": {"shape": "Bytes"}}},
+            "GoneException": {"type": "structure", "members": {"message": {"shape": "Text"}}, "exception": true},
+            "ServiceUnavailableException": {"type": "structure", "members": {}, "exception": true, "fault": true}
         }}"#,
     )
     .unwrap()
@@ -30,7 +37,7 @@ fn model() -> Model {
 fn written(fields: &str) -> String {
     let text = format!(
         "constraint-error = 'ValidationException'\nunsupported-field-error = 'NoSuchField'\n\
-         [refused]\n'later' = ['Drop']\n[built.PutItem]\n{fields}"
+         [refused]\n'later' = ['Drop']\n[built.Watch]\n[built.PutItem]\n{fields}"
     );
     let contract = Contract::parse(&text).unwrap();
     write("example", &model(), &contract).unwrap()
@@ -69,4 +76,29 @@ fn what_is_refused_everywhere_has_no_type_and_no_schema() {
     assert!(!text.contains("struct Unused") && !text.contains("pub secret"), "{text}");
     assert!(text.contains("Member::new(\"Secret\", &ANY)"), "{text}");
     assert!(text.contains("RefusedField { path: &[\"Secret\"], reason: \"no keys\" }"), "{text}");
+}
+
+#[test]
+fn an_event_stream_is_an_enumeration_of_its_events() {
+    let text = written(&format!("{FIELDS}Secret = 'refused: no keys'\n"));
+    for line in [
+        "pub enum Changes {\nChange(Changed),\n}",
+        "impl aws::Event for Changes {\nconst EXCEPTIONS: &'static [&'static str] = &[\"GoneException\"];",
+        "Self::Change(_) => \"Change\",",
+        "Self::Change(event) => codec.encode_into(event, out),",
+        "pub fn gone_exception(",
+    ] {
+        assert!(text.contains(line), "{line}\nin\n{text}");
+    }
+    // The handler returns the stream itself, and errors go out as everywhere.
+    assert!(!text.contains("struct WatchOutput") && !text.contains("struct GoneException"), "{text}");
+}
+
+#[test]
+fn a_fault_named_after_a_status_has_it() {
+    let model = model();
+    let text = "constraint-error = 'ServiceUnavailableException'\nunsupported-field-error = 'LimitExceeded'";
+    let contract = Contract::parse(text).unwrap();
+    let statuses: Vec<_> = errors::of(&model, &contract).unwrap().iter().map(|error| error.status).collect();
+    assert_eq!(statuses, [500, 503]);
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
 
+use super::events;
 use super::live::Live;
 use crate::botocore::{Model, Reference, Shape};
 use crate::contract::Contract;
@@ -17,14 +18,20 @@ pub fn write(out: &mut String, model: &Model, contract: &Contract, live: &Live) 
     let mut body = String::new();
     for name in &live.shapes {
         let shape = model.shape(name)?;
-        if shape.kind == "structure" && !shape.document {
+        if shape.eventstream {
+            events::write(&mut body, model, shape, &types.titles[name], |name| types.titles[name].clone())?;
+        } else if model.event_stream(name)?.is_some() {
+            only_a_stream(name, shape)?;
+        } else if shape.kind == "structure" && !shape.document {
             types.structure(&mut body, name, shape)?;
         }
     }
     for operation in contract.built.keys() {
         let (input, output) = &live.structures[operation];
         types.alias(&mut body, &format!("{operation}Input"), input.as_deref())?;
-        types.alias(&mut body, &format!("{operation}Output"), output.as_deref())?;
+        if !output.as_deref().is_some_and(|output| matches!(model.event_stream(output), Ok(Some(_)))) {
+            types.alias(&mut body, &format!("{operation}Output"), output.as_deref())?;
+        }
     }
     types.enumerations(&mut body)?;
     if body.contains("BTreeMap<") {
@@ -32,6 +39,14 @@ pub fn write(out: &mut String, model: &Model, contract: &Contract, live: &Live) 
     }
     out.push_str(&body);
     Ok(())
+}
+
+/// A handler returns the stream itself, so that nothing can stand beside it.
+fn only_a_stream(name: &str, shape: &Shape) -> Result<()> {
+    match shape.members.0.len() {
+        1 => Ok(()),
+        _ => bail!("{name} has members beside its event stream, which is not supported here yet"),
+    }
 }
 
 /// Shape → type. Inputs and outputs are called after their operation, whatever the model calls them.
@@ -120,7 +135,7 @@ impl Types<'_> {
     fn of(&self, name: &str) -> Result<String> {
         let shape = self.model.shape(name)?;
         Ok(match shape.kind.as_str() {
-            _ if shape.eventstream => bail!("the event stream {name} is not supported here yet"),
+            _ if shape.eventstream => bail!("the event stream {name} stands where none can be sent"),
             _ if shape.document => "serde_json::Value".to_owned(),
             "structure" => self.titles[name].clone(),
             "string" if !shape.values.is_empty() => self.titles[name].clone(),

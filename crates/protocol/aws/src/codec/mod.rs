@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::ApiError;
-use crate::model::{self, OperationModel, ServiceModel};
+use crate::model::{self, OperationModel, Protocol, ServiceModel};
 
 pub(crate) use form::parameter;
 pub(crate) use query::{error_document, response_document};
@@ -50,6 +50,26 @@ impl Codec {
                 let value = serde_json::to_value(output).map_err(ApiError::internal)?;
                 Ok(query::encode_result(self.operation, &value))
             }
+        }
+    }
+
+    /// Appends the answer in wire form, or the payload of an event.
+    pub fn encode_into<T: Serialize>(&self, output: &T, out: &mut Vec<u8>) -> Result<(), ApiError> {
+        match self.format {
+            Format::Json => serde_json::to_writer(out, output).map_err(ApiError::internal),
+            Format::Query => {
+                out.extend_from_slice(&self.encode(output)?);
+                Ok(())
+            }
+        }
+    }
+
+    /// What [`Codec::encode`] writes, as a media type.
+    pub fn content_type(&self) -> &'static str {
+        match (self.format, self.service.protocol) {
+            (Format::Json, Protocol::Json10) => "application/x-amz-json-1.0",
+            (Format::Json, _) => "application/x-amz-json-1.1",
+            (Format::Query, _) => "text/xml",
         }
     }
 

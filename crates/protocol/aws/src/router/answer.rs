@@ -1,5 +1,6 @@
 //! The life of one request: receive, check the signature, authorise, run, answer, log.
 
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -15,11 +16,12 @@ use tracing::Instrument;
 
 use super::Inner;
 use super::authenticate::{Chunks, Proven, authenticate};
+use super::events::EventBody;
 use super::internal::internal;
 use super::route::{Route, route};
 use super::target::target;
 use crate::Context;
-use crate::body::{Body, BoxError, Received, gunzip, receive};
+use crate::body::{Body, BoxError, Received, boxed, gunzip, receive};
 use crate::codec::Format;
 use crate::envelope::{self, Dialect};
 use crate::error::{ApiError, Fault};
@@ -64,7 +66,8 @@ where
     let mut job = Job { router, request_id: &request_id, service: "unknown", operation: "unknown" };
     let outcome = job.run(&route, dialect, &parts, body).await;
     let (response, status) = match outcome {
-        Ok(body) => (envelope::success(dialect, body, &request_id), 200),
+        Ok(Answer::Whole(body)) => (envelope::success(dialect, body, &request_id), 200),
+        Ok(Answer::Events(events)) => (envelope::events(boxed(events), &request_id), 200),
         Err(error) => {
             log_failure(&error, &job);
             (envelope::failure(dialect, &error, &request_id), error.status())
@@ -115,6 +118,12 @@ pub(super) fn log_failure(error: &ApiError, job: &Job<'_>) {
     }
 }
 
+/// What a handler that succeeded has to say.
+enum Answer {
+    Whole(Bytes),
+    Events(EventBody),
+}
+
 /// One request on its way; the names are filled in as they become known, for the log.
 pub(super) struct Job<'a> {
     pub router: &'a Arc<Inner>,
@@ -130,7 +139,7 @@ impl Job<'_> {
         dialect: Dialect,
         parts: &Parts,
         body: B,
-    ) -> Result<Bytes, ApiError>
+    ) -> Result<Answer, ApiError>
     where
         B: hyper::body::Body<Data = Bytes>,
         B::Error: Into<BoxError>,
@@ -165,7 +174,7 @@ impl Job<'_> {
             service = self.service,
             operation = model.name
         );
-        let run = guarded(service.run(index, context, format, Payload::Wire(body))).instrument(span);
+        let run = guarded(service.run(index, context, format, Payload::Wire(body))).instrument(span.clone());
         // In a task of its own: a request that has begun ends, even if its client has gone away.
         let task = router.rt.spawn("request", async move {
             let answer = run.await;
@@ -173,7 +182,10 @@ impl Job<'_> {
             answer
         });
         match task.await.map_err(ApiError::internal)?? {
-            Payload::Wire(body) => Ok(envelope::wrap(service.model, model.name, body, self.request_id)),
+            Payload::Wire(body) => {
+                Ok(Answer::Whole(envelope::wrap(service.model, model.name, body, self.request_id)))
+            }
+            Payload::Events(events) => Ok(Answer::Events(EventBody::new(events, &router.rt, span)?)),
             Payload::Value(_) => Err(ApiError::internal("a value came back over the wire")),
         }
     }
@@ -252,12 +264,15 @@ pub(super) fn authorize(router: &Inner, context: &Context) -> Result<(), ApiErro
 pub(super) async fn guarded(
     run: impl Future<Output = Result<Payload, ApiError>>,
 ) -> Result<Payload, ApiError> {
-    AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| {
-        let text = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "of unknown kind".to_owned());
-        Err(ApiError::internal(format!("the handler panicked: {text}")))
-    })
+    AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)))
+}
+
+/// What a panic is to the client.
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> ApiError {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "of unknown kind".to_owned());
+    ApiError::internal(format!("the handler panicked: {text}"))
 }

@@ -64,6 +64,8 @@ async fn call_in_process(
     authorize(job.router, &context)?;
     match guarded(service.run(index, context, Format::Json, Payload::Value(input))).await? {
         Payload::Value(value) => Ok(value),
-        Payload::Wire(_) => Err(ApiError::internal("bytes came back from a call in process")),
+        Payload::Wire(_) | Payload::Events(_) => {
+            Err(ApiError::internal("bytes came back from a call in process"))
+        }
     }
 }

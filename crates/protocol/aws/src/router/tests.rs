@@ -1,4 +1,5 @@
 mod refusals;
+mod streams;
 mod toy;
 mod transport;
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -12,7 +14,8 @@ use crate::model::{
     ServiceModel, TIMESTAMP,
 };
 use crate::{
-    ApiError, AwsTimestamp, Blob, Caller, Codec, Context, Operation, Service, operation, raw_operation,
+    ApiError, AwsTimestamp, Blob, Caller, Codec, Context, Event, Operation, Service, operation,
+    raw_operation, stream_operation,
 };
 
 pub(super) struct Toy {
@@ -93,6 +96,70 @@ async fn wait(_: Context, toy: Arc<Toy>, _: serde_json::Value) -> Result<(), Api
     Ok(())
 }
 
+/// Three of the union's events, then what the name asks for.
+async fn stream(
+    _: Context,
+    toy: Arc<Toy>,
+    input: Echo,
+) -> Result<impl Stream<Item = Result<Note, ApiError>>, ApiError> {
+    if input.name == "refused" {
+        return Err(ApiError::sender("ResourceNotFoundException", "there is no stream"));
+    }
+    let gone = Gone(toy.clone());
+    let note = |count| Ok(Note { count, data: input.data.clone().unwrap_or_default() });
+    let first = futures::stream::iter([note(1), note(2), note(3)]);
+    let last: BoxStream<'static, Result<Note, ApiError>> = match input.name.as_str() {
+        "for ever" => futures::stream::unfold(4, move |count| {
+            let toy = gone.0.clone();
+            let _held = &gone;
+            async move {
+                toy.waiting.notify_one();
+                toy.go_on.notified().await;
+                Some((Ok(Note { count, data: Blob::default() }), count + 1))
+            }
+        })
+        .boxed(),
+        "modelled" => failing(ApiError::sender("NoteException", "no more").with_field("Extra", 7)),
+        "ours" => failing(ApiError::internal("the secret cause")),
+        "panic" => futures::stream::poll_fn(|_| panic!("on purpose")).boxed(),
+        _ => futures::stream::empty().boxed(),
+    };
+    Ok(first.chain(last))
+}
+
+fn failing(error: ApiError) -> BoxStream<'static, Result<Note, ApiError>> {
+    // What follows an error is never asked for.
+    futures::stream::iter([Err(error)]).chain(futures::stream::poll_fn(|_| panic!("polled again"))).boxed()
+}
+
+/// Tells when the stream that holds it is dropped.
+struct Gone(Arc<Toy>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.done.notify_one();
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Note {
+    count: u32,
+    data: Blob,
+}
+
+impl Event for Note {
+    const EXCEPTIONS: &'static [&'static str] = &["NoteException"];
+
+    fn name(&self) -> &'static str {
+        "Note"
+    }
+
+    fn write(&self, codec: &Codec, out: &mut Vec<u8>) -> Result<(), ApiError> {
+        codec.encode_into(self, out)
+    }
+}
+
 pub(super) fn operations() -> Vec<Operation<Toy>> {
     vec![
         operation(&ECHO, echo),
@@ -101,6 +168,7 @@ pub(super) fn operations() -> Vec<Operation<Toy>> {
         operation(&PANIC, panic),
         operation(&FAIL, fail),
         operation(&WAIT, wait),
+        stream_operation(&STREAM, stream),
     ]
 }
 
@@ -148,6 +216,7 @@ static RAW: OperationModel = model("Raw", &MEMBERS, &LENGTH);
 static PANIC: OperationModel = model("Panic", &NOTHING, &NOTHING);
 static FAIL: OperationModel = model("Fail", &MEMBERS, &NOTHING);
 static WAIT: OperationModel = model("Wait", &NOTHING, &NOTHING);
+static STREAM: OperationModel = model("Stream", &MEMBERS, &NOTHING);
 
 pub(super) static SERVICE: ServiceModel = ServiceModel {
     name: "toy",
@@ -159,7 +228,7 @@ pub(super) static SERVICE: ServiceModel = ServiceModel {
     xml_namespace: "",
     constraint_error: "ValidationException",
     unsupported_field_error: "InvalidArgumentException",
-    operations: &[&ECHO, &FORWARD, &RAW, &PANIC, &FAIL, &WAIT],
+    operations: &[&ECHO, &FORWARD, &RAW, &PANIC, &FAIL, &WAIT, &STREAM],
     refused: &[RefusedOperation { name: "Explode", reason: "toys must not" }],
     errors: &[],
 };
