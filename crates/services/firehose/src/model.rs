@@ -1307,7 +1307,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
         ErrorModel { name: "LimitExceededException", code: "LimitExceededException", status: 400 },
         ErrorModel { name: "ResourceInUseException", code: "ResourceInUseException", status: 400 },
         ErrorModel { name: "ResourceNotFoundException", code: "ResourceNotFoundException", status: 400 },
-        ErrorModel { name: "ServiceUnavailableException", code: "ServiceUnavailableException", status: 500 },
+        ErrorModel { name: "ServiceUnavailableException", code: "ServiceUnavailableException", status: 503 },
         ErrorModel { name: "ValidationException", code: "ValidationException", status: 400 },
     ],
 };
@@ -1607,7 +1607,7 @@ pub mod error {
     }
 
     pub fn service_unavailable_exception(message: impl Into<String>) -> ApiError {
-        ApiError::new("ServiceUnavailableException", 500, message)
+        ApiError::new("ServiceUnavailableException", 503, message)
     }
 
     pub fn validation_exception(message: impl Into<String>) -> ApiError {
