@@ -125,6 +125,7 @@ fn service_model(out: &mut String, service: &str, model: &Model, contract: &Cont
         ("query", _) => "Query",
         ("rest-json", _) => "RestJson",
         ("rest-xml", _) => "RestXml",
+        ("smithy-rpc-v2-cbor", _) => "RpcV2Cbor",
         (other, _) => bail!("the protocol {other} is not known here"),
     };
     writeln!(out, "\npub static SERVICE: ServiceModel = ServiceModel {{")?;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A blob member of a wire shape: raw bytes here, base64 text in JSON and query documents.
+/// A blob member of a wire shape: raw bytes here and in CBOR, base64 text in JSON and query documents.
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Blob(pub Bytes);
 
@@ -61,6 +61,9 @@ impl fmt::Debug for Blob {
 
 impl Serialize for Blob {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return serializer.serialize_bytes(&self.0);
+        }
         serializer.serialize_str(&base64_simd::STANDARD.encode_to_string(&self.0))
     }
 }

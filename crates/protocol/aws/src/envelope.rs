@@ -6,75 +6,106 @@ use http::{Response, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::body::{Body, full};
-use crate::codec::error_document;
-use crate::model::Protocol;
+use crate::codec::{Format, error_document, response_document};
+use crate::model::{Protocol, ServiceModel};
 use crate::sigv4::SignatureError;
-use crate::{ApiError, codec, event_stream};
+use crate::{ApiError, event_stream};
+
+/// The value of `smithy-protocol`, in requests and answers.
+pub(crate) const RPC_V2_CBOR: &str = "rpc-v2-cbor";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
-const JSON_10: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
-const JSON_11: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
-const XML: HeaderValue = HeaderValue::from_static("text/xml");
+/// Where SDKs look for an error's code before they open the body.
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+/// The code that the query protocol has for the error, for services that once spoke it alone.
+const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
+const SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
 const EVENTS: HeaderValue = HeaderValue::from_static(event_stream::CONTENT_TYPE);
 
 /// How to speak to this caller; known even when the service is not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dialect {
-    pub protocol: Protocol,
-    pub xml_namespace: &'static str,
+    pub format: Format,
+    pub service: Option<&'static ServiceModel>,
 }
 
 impl Dialect {
-    pub const JSON: Dialect = Dialect { protocol: Protocol::Json11, xml_namespace: "" };
-    pub const QUERY: Dialect =
-        Dialect { protocol: Protocol::Query, xml_namespace: "https://sts.amazonaws.com/doc/2011-06-15/" };
-
     fn is_xml(self) -> bool {
-        matches!(self.protocol, Protocol::Query | Protocol::RestXml)
+        self.format == Format::Query
     }
 
     fn content_type(self) -> HeaderValue {
-        match self.protocol {
-            Protocol::Json10 => JSON_10,
-            Protocol::Json11 | Protocol::RestJson => JSON_11,
-            Protocol::Query | Protocol::RestXml => XML,
-        }
+        let protocol = self.service.map_or(Protocol::Json11, |service| service.protocol);
+        HeaderValue::from_static(self.format.content_type(protocol))
+    }
+
+    /// Only text for a service that is not there.
+    fn xml_namespace(self) -> &'static str {
+        const OF_STS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+        self.service.map_or(OF_STS, |service| service.xml_namespace)
+    }
+
+    /// The error's code in the query protocol.
+    fn query_code(self, error: &ApiError) -> &str {
+        let named = |service: &'static ServiceModel| {
+            service.errors.iter().find(|modelled| modelled.name == error.code())
+        };
+        self.service.and_then(named).map_or(error.code(), |modelled| modelled.code)
     }
 }
 
 pub(crate) fn success(dialect: Dialect, body: Bytes, request_id: &str) -> Response<Body> {
-    respond(StatusCode::OK, dialect.content_type(), full(body), request_id)
+    respond(StatusCode::OK, dialect, dialect.content_type(), full(body), request_id)
 }
 
-pub(crate) fn events(body: Body, request_id: &str) -> Response<Body> {
-    respond(StatusCode::OK, EVENTS, body, request_id)
+pub(crate) fn events(dialect: Dialect, body: Body, request_id: &str) -> Response<Body> {
+    respond(StatusCode::OK, dialect, EVENTS, body, request_id)
 }
 
 pub(crate) fn failure(dialect: Dialect, error: &ApiError, request_id: &str) -> Response<Body> {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let body = if dialect.is_xml() {
-        error_document(dialect.xml_namespace, error, request_id)
-    } else {
-        json_error(error)
-    };
-    respond(status, dialect.content_type(), full(body), request_id)
+    if dialect.is_xml() {
+        let code = dialect.query_code(error);
+        let body = error_document(dialect.xml_namespace(), code, error, request_id);
+        return respond(status, dialect, dialect.content_type(), full(body), request_id);
+    }
+    let body = full(dialect.format.document(&document(error)));
+    let mut response = respond(status, dialect, dialect.content_type(), body, request_id);
+    let headers = response.headers_mut();
+    if let Ok(code) = HeaderValue::from_str(error.code()) {
+        headers.insert(ERROR_TYPE, code);
+    }
+    if dialect.service.is_some_and(|service| !service.xml_namespace.is_empty()) {
+        let query = format!("{};{}", dialect.query_code(error), error.fault().as_str());
+        headers.extend(HeaderValue::try_from(query).ok().map(|value| (QUERY_ERROR, value)));
+    }
+    response
 }
 
-fn json_error(error: &ApiError) -> Bytes {
+fn document(error: &ApiError) -> Map<String, Value> {
     let mut document = Map::new();
     document.insert("__type".to_owned(), Value::from(error.code()));
     document.insert("message".to_owned(), Value::from(error.message()));
     for (name, value) in error.fields() {
         document.insert(name.clone(), value.clone());
     }
-    Bytes::from(Value::Object(document).to_string())
+    document
 }
 
-fn respond(status: StatusCode, content_type: HeaderValue, body: Body, request_id: &str) -> Response<Body> {
+fn respond(
+    status: StatusCode,
+    dialect: Dialect,
+    content_type: HeaderValue,
+    body: Body,
+    request_id: &str,
+) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
+    if dialect.format == Format::RpcCbor {
+        headers.insert(SMITHY_PROTOCOL, HeaderValue::from_static(RPC_V2_CBOR));
+    }
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, id);
     }
@@ -82,11 +113,10 @@ fn respond(status: StatusCode, content_type: HeaderValue, body: Body, request_id
 }
 
 /// The service does not have this operation, or does not offer it. Never a 5xx: SDKs would retry.
-pub(crate) fn unknown_operation(protocol: Protocol, message: String) -> ApiError {
-    let code = match protocol {
-        Protocol::Query => "InvalidAction",
-        Protocol::RestXml => "NotImplemented",
-        Protocol::Json10 | Protocol::Json11 | Protocol::RestJson => "UnknownOperationException",
+pub(crate) fn unknown_operation(format: Format, message: String) -> ApiError {
+    let code = match format {
+        Format::Query => "InvalidAction",
+        Format::Json | Format::Cbor | Format::RpcCbor => "UnknownOperationException",
     };
     ApiError::sender(code, message)
 }
@@ -112,13 +142,14 @@ pub(crate) fn signature_error(dialect: Dialect, error: &SignatureError) -> ApiEr
 
 /// The whole body of a successful answer around what the handler encoded.
 pub(crate) fn wrap(
-    service: &crate::model::ServiceModel,
+    format: Format,
+    service: &ServiceModel,
     operation: &str,
     encoded: Bytes,
     request_id: &str,
 ) -> Bytes {
-    match service.protocol {
-        Protocol::Query => codec::response_document(service, operation, &encoded, request_id),
-        _ => encoded,
+    match format {
+        Format::Query => response_document(service, operation, &encoded, request_id),
+        Format::Json | Format::Cbor | Format::RpcCbor => encoded,
     }
 }

@@ -29,6 +29,15 @@ pub enum Fault {
     Receiver,
 }
 
+impl Fault {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Fault::Sender => "Sender",
+            Fault::Receiver => "Receiver",
+        }
+    }
+}
+
 impl ApiError {
     /// An error with the modelled code and HTTP status.
     pub fn new(code: impl Into<Cow<'static, str>>, status: u16, message: impl Into<String>) -> Self {

@@ -21,6 +21,7 @@ mod authorize;
 mod blob;
 pub mod body;
 mod caller;
+pub mod cbor;
 pub mod client;
 pub mod codec;
 mod context;

@@ -112,7 +112,7 @@ where
             Payload::Value(_) => {
                 let (service, operation) = (codec.service.name, codec.operation.name);
                 Err(crate::envelope::unknown_operation(
-                    codec.service.protocol,
+                    codec.format,
                     format!("{service}:{operation} answers with a stream and cannot be called in process"),
                 ))
             }
@@ -197,7 +197,7 @@ impl Service {
     }
 
     /// The built operation of this name, or the error that names it.
-    pub(crate) fn find(&self, name: &str) -> Result<usize, ApiError> {
+    pub(crate) fn find(&self, name: &str, format: Format) -> Result<usize, ApiError> {
         let found = self.operations.iter().position(|operation| operation.model.name == name);
         found.ok_or_else(|| {
             let model = self.model;
@@ -205,7 +205,7 @@ impl Service {
                 Some(reason) => format!("{}:{name} is not supported by Mulgil: {reason}", model.name),
                 None => format!("{} has no operation '{name}'", model.full_name),
             };
-            crate::envelope::unknown_operation(model.protocol, message)
+            crate::envelope::unknown_operation(format, message)
         })
     }
 

@@ -91,9 +91,9 @@ pub(crate) struct Inner {
     pub credentials: Arc<dyn CredentialStore>,
     pub keys: SigningKeys,
     pub services: Vec<Service>,
-    /// By the prefix of `X-Amz-Target`.
+    /// By the prefix of `X-Amz-Target`, which is also the name in the path of RPC v2.
     pub by_target: HashMap<&'static str, usize>,
-    /// Query services by signing name.
+    /// Services that answer query requests, by signing name.
     pub by_signing_name: HashMap<&'static str, usize>,
     pub internal: HashMap<(Method, String), InternalHandler>,
     pub fallback: Option<Arc<dyn HttpService>>,

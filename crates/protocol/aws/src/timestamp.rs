@@ -5,10 +5,12 @@ use rt::Timestamp;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::cbor;
+
 /// A timestamp member of a wire shape, with the millisecond precision AWS keeps.
 ///
 /// In JSON it is a number of epoch seconds with decimals; the query protocol writes ISO 8601.
-/// Either form is accepted.
+/// Either form is accepted. CBOR has its own, see [`crate::cbor`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AwsTimestamp(i64);
 
@@ -59,6 +61,9 @@ impl From<AwsTimestamp> for Timestamp {
 
 impl Serialize for AwsTimestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return serializer.serialize_newtype_struct(cbor::TIMESTAMP, &self.0);
+        }
         if self.0 % 1000 == 0 {
             serializer.serialize_i64(self.0 / 1000)
         } else {

@@ -1,8 +1,10 @@
 //! Decoders for the two hot operations that borrow from the body.
 //!
-//! Keys stay slices of the body and the data of all records is decoded into one buffer. They only take
+//! Here is JSON, [`cbor`] is beside. Keys stay slices of the body and the data of all records is decoded into one buffer. They only take
 //! what is plainly valid; for everything else they return `None` and the generated decoder has its say, so
 //! that errors are worded once. A property test holds the two against each other.
+
+pub(crate) mod cbor;
 
 use base64_simd::STANDARD;
 use bytes::Bytes;
@@ -67,9 +69,6 @@ fn request(
     stream_arn: Option<&str>,
     records: &[Entry<'_>],
 ) -> Option<PutRequest> {
-    if !stream_name.is_none_or(is_stream_name) || !stream_arn.is_none_or(is_stream_arn) {
-        return None;
-    }
     if records.is_empty() || records.len() > PUT_RECORDS_MAX {
         return None;
     }
@@ -97,8 +96,16 @@ fn request(
         });
         start = end;
     }
+    named(stream_name, stream_arn, entries)
+}
+
+/// The request, if its stream could be one's name.
+fn named(stream_name: Option<&str>, stream_arn: Option<&str>, records: Vec<PutEntry>) -> Option<PutRequest> {
+    if !stream_name.is_none_or(is_stream_name) || !stream_arn.is_none_or(is_stream_arn) {
+        return None;
+    }
     let [stream_name, stream_arn] = [stream_name, stream_arn].map(|name| name.map(str::to_owned));
-    Some(PutRequest { stream_name, stream_arn, records: entries })
+    Some(PutRequest { stream_name, stream_arn, records })
 }
 
 fn is_stream_name(name: &str) -> bool {

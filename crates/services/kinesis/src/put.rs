@@ -79,7 +79,7 @@ impl Put {
     }
 
     /// What became of each record, in the order of the request.
-    pub(crate) fn fates(&self) -> Result<impl Iterator<Item = Fate>, &LogError> {
+    pub(crate) fn fates(&self) -> Result<impl ExactSizeIterator<Item = Fate>, &LogError> {
         let batches = self.outcome.as_ref()?;
         Ok(self.places.iter().map(|place| match *place {
             Place::Sent { batch, place } => {

@@ -149,6 +149,12 @@ fn every_constraint_of_every_built_operation_is_checked() {
     assert_eq!(tried.operations, operations().len());
 }
 
+#[test]
+fn every_constraint_of_every_built_operation_is_checked_in_cbor_too() {
+    let tried = aws::model::testing::assert_constraints_in_cbor(&model::SERVICE);
+    assert_eq!(tried, aws::model::testing::assert_constraints(&model::SERVICE));
+}
+
 #[tokio::test]
 async fn what_is_not_built_is_refused_by_name() {
     let world = World::start().await;

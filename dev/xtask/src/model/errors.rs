@@ -11,6 +11,7 @@ use crate::names;
 
 pub struct Modelled {
     pub name: String,
+    /// In the query protocol; elsewhere the name is the code.
     pub code: String,
     pub status: u16,
 }
@@ -50,7 +51,9 @@ fn modelled(model: &Model, name: &str) -> Result<Modelled> {
     let fault_status = if name == "ServiceUnavailableException" { 503 } else { 500 };
     // In JSON services the shape's name is the code, whatever the trait says.
     let code = match model.metadata.protocol.as_str() {
-        "query" | "ec2" | "rest-xml" => shape.error.as_ref().and_then(|error| error.code.clone()),
+        "query" | "ec2" | "rest-xml" | "smithy-rpc-v2-cbor" => {
+            shape.error.as_ref().and_then(|error| error.code.clone())
+        }
         _ => None,
     };
     Ok(Modelled {
@@ -64,6 +67,8 @@ pub fn write(out: &mut String, model: &Model, contract: &Contract) -> Result<()>
     writeln!(out, "\n/// The modelled errors.\npub mod error {{\nuse aws::ApiError;\n")?;
     for error in of(model, contract)? {
         let Modelled { name, code, status } = error;
+        // Who speaks several protocols answers with the name, which the query protocol translates.
+        let code = if model.metadata.protocol == "smithy-rpc-v2-cbor" { &name } else { &code };
         writeln!(out, "pub fn {}(message: impl Into<String>) -> ApiError {{", names::field(&name))?;
         writeln!(out, "ApiError::new({code:?}, {status}, message)\n}}\n")?;
     }

@@ -3,6 +3,7 @@
 //! Every protocol meets in [`serde_json::Value`]: what JSON services send, with blobs as base64
 //! and timestamps as epoch seconds. The generated shapes are (de)serialised from and to it.
 
+mod cbor;
 mod form;
 mod json;
 mod query;
@@ -11,9 +12,10 @@ mod xml;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::ApiError;
+use crate::cbor::Epoch;
 use crate::model::{self, OperationModel, Protocol, ServiceModel};
 
 pub(crate) use form::parameter;
@@ -24,8 +26,39 @@ pub(crate) use query::{error_document, response_document};
 pub enum Format {
     /// A JSON document (awsJson 1.0 and 1.1).
     Json,
+    /// The same document in CBOR (`application/x-amz-cbor-1.1`), times in milliseconds.
+    Cbor,
+    /// Smithy's RPC v2: CBOR, times in seconds.
+    RpcCbor,
     /// Form parameters in, XML out.
     Query,
+}
+
+impl Format {
+    pub(crate) fn content_type(self, protocol: Protocol) -> &'static str {
+        let is_10 = matches!(protocol, Protocol::Json10 | Protocol::RpcV2Cbor);
+        match self {
+            Format::Json if is_10 => "application/x-amz-json-1.0",
+            Format::Json => "application/x-amz-json-1.1",
+            Format::Cbor if is_10 => "application/x-amz-cbor-1.0",
+            Format::Cbor => "application/x-amz-cbor-1.1",
+            Format::RpcCbor => "application/cbor",
+            Format::Query => "text/xml",
+        }
+    }
+
+    /// An error's document, for the formats that have the same one.
+    pub(crate) fn document(self, document: &Map<String, Value>) -> Vec<u8> {
+        let mut out = Vec::new();
+        let written = match self {
+            Format::Cbor | Format::RpcCbor => cbor::encode(document, Epoch::Millis, &mut out),
+            Format::Json | Format::Query => {
+                serde_json::to_writer(&mut out, document).map_err(ApiError::internal)
+            }
+        };
+        written.expect("invariant: a value of JSON can be written in each format");
+        out
+    }
 }
 
 /// Decodes and encodes the bodies of one operation; handed to raw handlers.
@@ -46,6 +79,11 @@ impl Codec {
     pub fn encode<T: Serialize>(&self, output: &T) -> Result<Bytes, ApiError> {
         match self.format {
             Format::Json => json::encode(output),
+            Format::Cbor | Format::RpcCbor => {
+                let mut out = Vec::new();
+                self.encode_into(output, &mut out)?;
+                Ok(Bytes::from(out))
+            }
             Format::Query => {
                 let value = serde_json::to_value(output).map_err(ApiError::internal)?;
                 Ok(query::encode_result(self.operation, &value))
@@ -57,6 +95,8 @@ impl Codec {
     pub fn encode_into<T: Serialize>(&self, output: &T, out: &mut Vec<u8>) -> Result<(), ApiError> {
         match self.format {
             Format::Json => serde_json::to_writer(out, output).map_err(ApiError::internal),
+            Format::Cbor => cbor::encode(output, Epoch::Millis, out),
+            Format::RpcCbor => cbor::encode(output, Epoch::Seconds, out),
             Format::Query => {
                 out.extend_from_slice(&self.encode(output)?);
                 Ok(())
@@ -66,17 +106,15 @@ impl Codec {
 
     /// What [`Codec::encode`] writes, as a media type.
     pub fn content_type(&self) -> &'static str {
-        match (self.format, self.service.protocol) {
-            (Format::Json, Protocol::Json10) => "application/x-amz-json-1.0",
-            (Format::Json, _) => "application/x-amz-json-1.1",
-            (Format::Query, _) => "text/xml",
-        }
+        self.format.content_type(self.service.protocol)
     }
 
     /// The body as a value in the JSON form, types as the model has them, not yet checked.
     pub fn value(&self, body: &[u8]) -> Result<Value, ApiError> {
         match self.format {
             Format::Json => json::decode(body),
+            Format::Cbor => cbor::decode(self.operation.input, body, Epoch::Millis),
+            Format::RpcCbor => cbor::decode(self.operation.input, body, Epoch::Seconds),
             Format::Query => query::decode(self.operation.input, body),
         }
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Number, Value};
 
 use super::{form, xml};
-use crate::error::{ApiError, Fault};
+use crate::error::ApiError;
 use crate::model::{Member, OperationModel, Schema, ServiceModel};
 use crate::timestamp::AwsTimestamp;
 
@@ -193,18 +193,14 @@ pub(crate) fn response_document(
 }
 
 /// The answer that carries an error.
-pub(crate) fn error_document(namespace: &str, error: &ApiError, request_id: &str) -> Bytes {
-    let fault = match error.fault() {
-        Fault::Sender => "Sender",
-        Fault::Receiver => "Receiver",
-    };
+pub(crate) fn error_document(namespace: &str, code: &str, error: &ApiError, request_id: &str) -> Bytes {
     let mut out = String::with_capacity(256);
     out.push_str("<ErrorResponse xmlns=\"");
     xml::escape(&mut out, namespace);
     out.push_str("\"><Error><Type>");
-    out.push_str(fault);
+    out.push_str(error.fault().as_str());
     out.push_str("</Type><Code>");
-    xml::escape(&mut out, error.code());
+    xml::escape(&mut out, code);
     out.push_str("</Code><Message>");
     xml::escape(&mut out, error.message());
     out.push_str("</Message>");

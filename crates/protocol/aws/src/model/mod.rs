@@ -32,6 +32,8 @@ pub enum Protocol {
     Query,
     RestJson,
     RestXml,
+    /// Smithy's RPC v2 in CBOR, and awsJson 1.0 and query beside it.
+    RpcV2Cbor,
 }
 
 /// One service of the public models: what is built, what is refused.
@@ -44,10 +46,11 @@ pub struct ServiceModel {
     /// As printed for people: "Amazon Kinesis".
     pub full_name: &'static str,
     pub protocol: Protocol,
-    /// Before the dot in `X-Amz-Target`; empty for protocols without it.
+    /// Before the dot in `X-Amz-Target`, and the service's name in the path of RPC v2; empty for services
+    /// that are called otherwise.
     pub target_prefix: &'static str,
     pub api_version: &'static str,
-    /// Namespace of XML answers; empty for JSON protocols.
+    /// Namespace of XML answers; empty for services that do not answer query requests.
     pub xml_namespace: &'static str,
     /// Error code for a value that violates the model's constraints.
     pub constraint_error: &'static str,
@@ -96,7 +99,7 @@ pub struct RefusedField {
 pub struct ErrorModel {
     /// Shape name.
     pub name: &'static str,
-    /// What stands on the wire; differs from the name in query services.
+    /// What stands on the wire of query requests; elsewhere it is the name.
     pub code: &'static str,
     pub status: u16,
 }
@@ -122,7 +125,9 @@ impl ServiceModel {
         match self.protocol {
             Protocol::Query => "MalformedInput",
             Protocol::RestXml => "MalformedXML",
-            Protocol::Json10 | Protocol::Json11 | Protocol::RestJson => "SerializationException",
+            Protocol::Json10 | Protocol::Json11 | Protocol::RestJson | Protocol::RpcV2Cbor => {
+                "SerializationException"
+            }
         }
     }
 }

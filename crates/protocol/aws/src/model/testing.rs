@@ -3,6 +3,7 @@
 //! The inputs are derived from the schemas, so that a new operation is covered when it is generated.
 //! The generated `model.rs` of a service calls this for all of its operations.
 
+mod cbor;
 mod example;
 mod text;
 mod violations;
@@ -13,7 +14,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{OperationModel, Schema, ServiceModel, check};
+use super::{OperationModel, Rejection, Schema, ServiceModel, check};
+use crate::codec::{Codec, Format};
+pub use cbor::to_cbor;
 use violations::Attempt;
 
 /// What was tried, for a test that wants to see that it was much.
@@ -29,6 +32,26 @@ pub struct Tried {
 /// # Panics
 /// With the list of all that was answered otherwise.
 pub fn assert_constraints(service: &ServiceModel) -> Tried {
+    walk(service, |operation, input| check(service, operation, input))
+}
+
+/// As [`assert_constraints`], with every input written as CBOR and read again.
+///
+/// # Panics
+/// With the list of all that was answered otherwise.
+pub fn assert_constraints_in_cbor(service: &'static ServiceModel) -> Tried {
+    walk(service, |operation, input| {
+        let codec = Codec { format: Format::Cbor, service, operation };
+        let body = to_cbor(operation.input, input);
+        let read = codec.value(&body).unwrap_or_else(|error| panic!("{}: {error}: {input}", operation.name));
+        check(service, operation, &read)
+    })
+}
+
+fn walk(
+    service: &ServiceModel,
+    check: impl Fn(&'static OperationModel, &Value) -> Result<(), Rejection>,
+) -> Tried {
     let mut failures = Vec::new();
     let mut tried = Tried::default();
     for operation in service.operations {
@@ -38,13 +61,13 @@ pub fn assert_constraints(service: &ServiceModel) -> Tried {
             ("the smallest input", example::smallest(operation.input)),
             ("the full input", example::full(operation)),
         ] {
-            if let Err(rejection) = check(service, operation, &input) {
+            if let Err(rejection) = check(operation, &input) {
                 failures.push(format!("{}: {what} is refused: {}", operation.name, rejection.message));
             }
         }
         for attempt in violations::of(service, operation) {
             tried.violations += 1;
-            failures.extend(unexpected(service, operation, &attempt));
+            failures.extend(unexpected(operation, check(operation, &attempt.input), &attempt));
         }
     }
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), tried.violations, failures.join("\n"));
@@ -64,8 +87,12 @@ pub fn assert_round_trip<T: Serialize + DeserializeOwned>(operation: &'static Op
     }
 }
 
-fn unexpected(service: &ServiceModel, operation: &OperationModel, attempt: &Attempt) -> Option<String> {
-    let answer = match check(service, operation, &attempt.input) {
+fn unexpected(
+    operation: &OperationModel,
+    checked: Result<(), Rejection>,
+    attempt: &Attempt,
+) -> Option<String> {
+    let answer = match checked {
         Ok(()) => "it passed".to_owned(),
         Err(rejection) => {
             let names =

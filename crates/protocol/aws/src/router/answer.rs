@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::CONTENT_ENCODING;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use names::Scope;
 use tokio::sync::OwnedSemaphorePermit;
@@ -25,7 +25,6 @@ use crate::body::{Body, BoxError, Received, boxed, gunzip, receive};
 use crate::codec::Format;
 use crate::envelope::{self, Dialect};
 use crate::error::{ApiError, Fault};
-use crate::model::Protocol;
 use crate::operation::Payload;
 use crate::sigv4::chunked;
 
@@ -67,7 +66,7 @@ where
     let outcome = job.run(&route, dialect, &parts, body).await;
     let (response, status) = match outcome {
         Ok(Answer::Whole(body)) => (envelope::success(dialect, body, &request_id), 200),
-        Ok(Answer::Events(events)) => (envelope::events(boxed(events), &request_id), 200),
+        Ok(Answer::Events(events)) => (envelope::events(dialect, boxed(events), &request_id), 200),
         Err(error) => {
             log_failure(&error, &job);
             (envelope::failure(dialect, &error, &request_id), error.status())
@@ -86,14 +85,8 @@ where
 }
 
 fn dialect(router: &Inner, route: &Route) -> Dialect {
-    match (route.service(), route) {
-        (Some(index), _) => {
-            let model = router.services[index].model;
-            Dialect { protocol: model.protocol, xml_namespace: model.xml_namespace }
-        }
-        (None, Route::Json { .. }) => Dialect::JSON,
-        (None, _) => Dialect::QUERY,
-    }
+    let service = route.service().map(|index| router.services[index].model);
+    Dialect { format: route.format(), service }
 }
 
 pub(super) fn log_failure(error: &ApiError, job: &Job<'_>) {
@@ -153,7 +146,7 @@ impl Job<'_> {
         self.service = service.model.name;
         let proven = authenticate(router, parts, &received.hash, service.model.signing_name)
             .map_err(|error| envelope::signature_error(dialect, &error))?;
-        let index = service.find(&name)?;
+        let index = service.find(&name, dialect.format)?;
         let model = service.operation(index);
         self.operation = model.name;
         let Proven { principal, region, chunks } = proven;
@@ -167,7 +160,8 @@ impl Job<'_> {
         };
         authorize(router, &context)?;
         let body = unpack(router, parts, received.bytes, chunks, bytes_max).await?;
-        let (format, body) = payload(service.model.protocol, parts, body)?;
+        let format = dialect.format;
+        let body = if format == Format::Query { form(parts, body) } else { body };
         let span = tracing::info_span!(
             "request",
             request_id = self.request_id,
@@ -183,7 +177,7 @@ impl Job<'_> {
         });
         match task.await.map_err(ApiError::internal)?? {
             Payload::Wire(body) => {
-                Ok(Answer::Whole(envelope::wrap(service.model, model.name, body, self.request_id)))
+                Ok(Answer::Whole(envelope::wrap(format, service.model, model.name, body, self.request_id)))
             }
             Payload::Events(events) => Ok(Answer::Events(EventBody::new(events, &router.rt, span)?)),
             Payload::Value(_) => Err(ApiError::internal("a value came back over the wire")),
@@ -236,21 +230,13 @@ async fn unpack(
     }
 }
 
-/// The body as the codec wants it.
-fn payload(protocol: Protocol, parts: &Parts, body: Bytes) -> Result<(Format, Bytes), ApiError> {
-    if protocol != Protocol::Query {
-        let kind = parts.headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-        if kind.starts_with(b"application/x-amz-cbor") {
-            return Err(ApiError::serialization("CBOR bodies are not supported by Mulgil yet; send JSON"));
-        }
-        return Ok((Format::Json, body));
-    }
-    let form = match parts.uri.query() {
+/// The parameters of a query request, whether they came as a form or in the URI.
+fn form(parts: &Parts, body: Bytes) -> Bytes {
+    match parts.uri.query() {
         Some(query) if body.is_empty() => Bytes::copy_from_slice(query.as_bytes()),
         Some(query) => [query.as_bytes(), b"&", &body].concat().into(),
         None => body,
-    };
-    Ok((Format::Query, form))
+    }
 }
 
 pub(super) fn authorize(router: &Inner, context: &Context) -> Result<(), ApiError> {

@@ -12,7 +12,6 @@ use crate::authorize::Authorizer;
 use crate::body::Body;
 use crate::caller::Caller;
 use crate::credentials::CredentialStore;
-use crate::model::Protocol;
 use crate::operation::Service;
 use crate::sigv4::SigningKeys;
 
@@ -53,10 +52,13 @@ impl RouterBuilder {
     pub fn service(&mut self, service: Service) -> &mut RouterBuilder {
         let model = service.model;
         let index = self.inner.services.len();
-        let taken = match model.protocol {
-            Protocol::Query => self.inner.by_signing_name.insert(model.signing_name, index),
-            _ => self.inner.by_target.insert(model.target_prefix, index),
-        };
+        let mut taken = None;
+        if !model.target_prefix.is_empty() {
+            taken = self.inner.by_target.insert(model.target_prefix, index);
+        }
+        if !model.xml_namespace.is_empty() {
+            taken = taken.or(self.inner.by_signing_name.insert(model.signing_name, index));
+        }
         assert!(taken.is_none(), "two services are mounted as {}", model.name);
         self.inner.services.push(service);
         self

@@ -10,7 +10,6 @@ use super::answer::{Job, authorize, guarded, log_failure};
 use super::target::unmounted;
 use crate::codec::Format;
 use crate::error::ApiError;
-use crate::model::Protocol;
 use crate::operation::{Payload, Service};
 use crate::{Context, Principal};
 
@@ -28,7 +27,7 @@ impl Inner {
         let mut job = Job { router: self, request_id: &request_id, service: "unknown", operation: "unknown" };
         let found = self.services.iter().find(|mounted| mounted.model.name == service);
         let outcome = match found {
-            None => Err(unmounted(Protocol::Json11, &format!("the service '{service}'"))),
+            None => Err(unmounted(Format::Json, &format!("the service '{service}'"))),
             Some(service) => {
                 job.service = service.model.name;
                 call_in_process(&mut job, service, principal, scope, operation, input).await
@@ -51,7 +50,7 @@ async fn call_in_process(
     operation: &str,
     input: Value,
 ) -> Result<Value, ApiError> {
-    let index = service.find(operation)?;
+    let index = service.find(operation, Format::Json)?;
     job.operation = service.operation(index).name;
     let context = Context {
         scope,

@@ -5,6 +5,8 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
 use super::Inner;
+use crate::codec::Format;
+use crate::envelope::RPC_V2_CBOR;
 use crate::sigv4::claimed_scope;
 
 pub(super) const INTERNAL_PREFIX: &str = "/_mulgil/";
@@ -14,7 +16,9 @@ pub(super) enum Route {
     /// One of the server's own endpoints.
     Internal,
     /// `X-Amz-Target` names the operation. `None`: no mounted service has this prefix.
-    Json { service: Option<usize>, target: String },
+    Json { service: Option<usize>, target: String, format: Format },
+    /// Smithy's RPC v2: the path names service and operation. `None`: no mounted service has this name.
+    Rpc { service: Option<usize>, operation: String, path: String },
     /// The operation is a parameter. `None`: the request is unsigned, so the parameters must tell.
     Query { service: Option<usize> },
     /// Signed for a service that is not mounted, or without the target its protocol needs.
@@ -27,8 +31,17 @@ impl Route {
     /// The service, where the head of the request tells it.
     pub fn service(&self) -> Option<usize> {
         match self {
-            Route::Json { service, .. } | Route::Query { service } => *service,
+            Route::Json { service, .. } | Route::Rpc { service, .. } | Route::Query { service } => *service,
             Route::Internal | Route::Unknown { .. } | Route::Fallback => None,
+        }
+    }
+
+    /// What the request is written in, and its answer.
+    pub fn format(&self) -> Format {
+        match self {
+            Route::Json { format, .. } => *format,
+            Route::Rpc { .. } => Format::RpcCbor,
+            Route::Internal | Route::Query { .. } | Route::Unknown { .. } | Route::Fallback => Format::Query,
         }
     }
 }
@@ -43,7 +56,11 @@ pub(super) fn route(router: &Inner, parts: &Parts) -> Route {
     if let Some(target) = parts.headers.get("x-amz-target") {
         let target = String::from_utf8_lossy(target.as_bytes()).into_owned();
         let prefix = target.rsplit_once('.').map_or("", |(prefix, _)| prefix);
-        return Route::Json { service: router.by_target.get(prefix).copied(), target };
+        let format = if is_type(parts, b"application/x-amz-cbor") { Format::Cbor } else { Format::Json };
+        return Route::Json { service: router.by_target.get(prefix).copied(), target, format };
+    }
+    if parts.headers.get("smithy-protocol").is_some_and(|protocol| protocol == RPC_V2_CBOR) {
+        return rpc(router, parts.uri.path());
     }
     match claimed_scope(parts) {
         Some(scope) if FALLBACK_SCOPES.contains(&&*scope.service) => Route::Fallback,
@@ -62,12 +79,20 @@ fn is_unsigned_query(parts: &Parts) -> bool {
     }
     let in_uri =
         parts.uri.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("Action=")));
-    in_uri || (parts.method == Method::POST && is_form(parts))
+    in_uri || (parts.method == Method::POST && is_type(parts, b"application/x-www-form-urlencoded"))
 }
 
-fn is_form(parts: &Parts) -> bool {
-    parts
-        .headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"))
+fn is_type(parts: &Parts, media_type: &[u8]) -> bool {
+    parts.headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(media_type))
+}
+
+/// `/service/NAME/operation/OPERATION`
+fn rpc(router: &Inner, path: &str) -> Route {
+    let names = path.strip_prefix("/service/").and_then(|names| names.split_once("/operation/"));
+    let (service, operation) = names.unwrap_or_default();
+    Route::Rpc {
+        service: router.by_target.get(service).copied(),
+        operation: operation.to_owned(),
+        path: path.to_owned(),
+    }
 }

@@ -1,3 +1,4 @@
+mod cbor;
 mod refusals;
 mod streams;
 mod toy;
@@ -47,6 +48,7 @@ impl World {
         let mut router = Router::builder(rt.clone(), authorizer, Arc::new(credentials), limits);
         let toy = Arc::new(toy::Toy::new(router.caller()));
         router.service(toy::service(toy.clone())).service(toy::query_service(toy.clone()));
+        router.service(toy::all_service(toy.clone()));
         router.fallback_http(|request: Request<Incoming>| async move {
             Response::new(full(format!("fallback {}", request.uri().path())))
         });

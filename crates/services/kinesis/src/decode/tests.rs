@@ -1,5 +1,6 @@
 //! The quick decoders against the generated ones.
 
+use aws::model::testing::to_cbor;
 use aws::{Codec, Format};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -195,4 +196,83 @@ fn keys_are_slices_of_the_body() {
     let request = put_record(&body).expect("the quick way");
     let place = body.as_ptr() as usize + 34;
     assert_eq!(request.records[0].key.as_ptr() as usize, place);
+}
+
+/// What the quick decoder of CBOR takes, the generated one takes too and reads alike.
+fn agree_in_cbor(body: &[u8]) {
+    let shared = Bytes::copy_from_slice(body);
+    let codec = |operation| Codec { format: Format::Cbor, service: &SERVICE, operation };
+    if let Some(request) = cbor::put_records(&shared) {
+        let slow: PutRecordsInput = codec(&op::PUT_RECORDS).decode(body).unwrap();
+        assert_eq!(request, PutRequest::try_from(slow).unwrap(), "{body:x?}");
+    }
+    if let Some(request) = cbor::put_record(&shared) {
+        let slow: PutRecordInput = codec(&op::PUT_RECORD).decode(body).unwrap();
+        assert_eq!(request, PutRequest::try_from(slow).unwrap(), "{body:x?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_decoders_agree_on_cbor(records in put_records_body(), record in put_record_body()) {
+        agree_in_cbor(&to_cbor(op::PUT_RECORDS.input, &records));
+        agree_in_cbor(&to_cbor(op::PUT_RECORD.input, &record));
+    }
+
+    #[test]
+    fn the_decoders_agree_on_damaged_cbor(body in put_records_body(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+        let mut body = to_cbor(op::PUT_RECORDS.input, &body);
+        let at = at.index(body.len());
+        if cut {
+            body.truncate(at);
+        } else {
+            body[at] = byte;
+        }
+        agree_in_cbor(&body);
+    }
+
+    #[test]
+    fn plain_requests_in_cbor_take_the_quick_way(stream in "[a-zA-Z0-9_.-]{1,128}", records in prop::collection::vec(("[^\"\\\\\\p{C}]{1,60}", prop::collection::vec(any::<u8>(), 0..50), prop::option::of(any::<u128>())), 1..20)) {
+        let document = json!({
+            "StreamName": stream,
+            "Records": records
+                .iter()
+                .map(|(key, data, hash)| {
+                    let mut record = json!({"PartitionKey": key, "Data": STANDARD.encode_to_string(data)});
+                    if let Some(hash) = hash {
+                        record["ExplicitHashKey"] = hash.to_string().into();
+                    }
+                    record
+                })
+                .collect::<Vec<_>>(),
+        });
+        let body = Bytes::from(to_cbor(op::PUT_RECORDS.input, &document));
+        let request = cbor::put_records(&body).expect("the quick way");
+        prop_assert_eq!(&request, &put_records(&Bytes::from(document.to_string())).expect("the quick way"));
+        // The data is where it arrived.
+        for record in request.records {
+            let place = record.data.as_ptr() as usize;
+            prop_assert!(record.data.is_empty() || body.as_ptr_range().contains(&(place as *const u8)));
+        }
+    }
+}
+
+#[test]
+fn too_many_records_and_too_much_data_in_cbor_are_left_to_the_generated_decoder() {
+    let record = json!({"PartitionKey": "k", "Data": ""});
+    let body = |count| {
+        let document = json!({"StreamName": "s", "Records": vec![record.clone(); count]});
+        Bytes::from(to_cbor(op::PUT_RECORDS.input, &document))
+    };
+    assert!(cbor::put_records(&body(500)).is_some());
+    assert!(cbor::put_records(&body(501)).is_none() && cbor::put_records(&body(0)).is_none());
+    let body = |bytes| {
+        let data = STANDARD.encode_to_string(vec![0; bytes]);
+        let document = json!({"StreamName": "s", "PartitionKey": "k", "Data": data});
+        Bytes::from(to_cbor(op::PUT_RECORD.input, &document))
+    };
+    assert!(cbor::put_record(&body(DATA_BYTES_MAX)).is_some());
+    assert!(cbor::put_record(&body(DATA_BYTES_MAX + 1)).is_none());
 }

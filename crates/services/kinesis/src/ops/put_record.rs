@@ -16,7 +16,11 @@ pub(crate) async fn handle(
     body: Bytes,
     codec: Codec,
 ) -> Result<Bytes, ApiError> {
-    let quick = if codec.format == Format::Json { decode::put_record(&body) } else { None };
+    let quick = match codec.format {
+        Format::Json => decode::put_record(&body),
+        Format::Cbor => decode::cbor::put_record(&body),
+        Format::RpcCbor | Format::Query => None,
+    };
     let request = match quick {
         Some(request) => request,
         None => {

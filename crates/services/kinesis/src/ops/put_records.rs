@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use aws::cbor::write;
 use aws::{ApiError, Codec, Context, Format};
 use bytes::Bytes;
 use log::{LogError, TopicId};
@@ -15,7 +16,11 @@ pub(crate) async fn handle(
     body: Bytes,
     codec: Codec,
 ) -> Result<Bytes, ApiError> {
-    let quick = if codec.format == Format::Json { decode::put_records(&body) } else { None };
+    let quick = match codec.format {
+        Format::Json => decode::put_records(&body),
+        Format::Cbor => decode::cbor::put_records(&body),
+        Format::RpcCbor | Format::Query => None,
+    };
     let request = match quick {
         Some(request) => request,
         None => PutRequest::try_from(codec.decode::<PutRecordsInput>(&body)?)?,
@@ -24,6 +29,7 @@ pub(crate) async fn handle(
     let put = svc.put(&ctx, request).await?;
     match put.fates() {
         Ok(fates) if codec.format == Format::Json && put.throttled == 0 => Ok(encode(fates)),
+        Ok(fates) if codec.format == Format::Cbor && put.throttled == 0 => Ok(encode_cbor(fates)),
         Ok(fates) => codec.encode(&output(&put, fates)),
         Err(error) => codec.encode(&refused(&put, error)),
     }
@@ -52,6 +58,31 @@ fn encode(fates: impl Iterator<Item = Fate>) -> Bytes {
     }
     json.extend_from_slice(b"]}");
     Bytes::from(json)
+}
+
+/// The same in CBOR.
+fn encode_cbor(fates: impl ExactSizeIterator<Item = Fate>) -> Bytes {
+    const ENTRY_BYTES: usize = 104;
+    let mut out = Vec::with_capacity(64 + fates.len() * ENTRY_BYTES);
+    write::map(&mut out, 2);
+    write::text(&mut out, "FailedRecordCount");
+    write::unsigned(&mut out, 0);
+    write::text(&mut out, "Records");
+    write::array(&mut out, fates.len());
+    let mut known = None;
+    for fate in fates {
+        let Fate::Stored(index, number) = fate else { continue };
+        let (_, id) = match &known {
+            Some((shard, _)) if *shard == index => known.get_or_insert_default(),
+            _ => known.insert((index, shard::id(index))),
+        };
+        write::map(&mut out, 2);
+        write::text(&mut out, "SequenceNumber");
+        write::ascii(&mut out, &number.digits());
+        write::text(&mut out, "ShardId");
+        write::text(&mut out, id);
+    }
+    Bytes::from(out)
 }
 
 fn output(put: &Put, fates: impl Iterator<Item = Fate>) -> PutRecordsOutput {
@@ -101,5 +132,33 @@ fn refused(put: &Put, error: &LogError) -> PutRecordsOutput {
         failed_record_count: i32::try_from(records.len()).ok(),
         records,
         encryption_type: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{SERVICE, op};
+    use crate::sequence::{SequenceNumber, ShardNumbers};
+
+    #[test]
+    fn the_answers_written_by_hand_are_those_the_model_gives() {
+        let at = rt::Timestamp::from_millis(1_795_337_413_000);
+        let number = |shard, offset| (shard, ShardNumbers::new(shard, at).record(offset, at));
+        let placed = [number(0, 0), number(1, 7), number(1, 8), number(0, 1)];
+        let fates = || placed.into_iter().map(|(shard, number)| Fate::Stored(shard, number));
+        let entry = |(index, number): (u32, SequenceNumber)| PutRecordsResultEntry {
+            sequence_number: Some(number.to_string()),
+            shard_id: Some(shard::id(index)),
+            ..PutRecordsResultEntry::default()
+        };
+        let generated = PutRecordsOutput {
+            failed_record_count: Some(0),
+            records: placed.into_iter().map(entry).collect(),
+            encryption_type: None,
+        };
+        let codec = |format| Codec { format, service: &SERVICE, operation: &op::PUT_RECORDS };
+        assert_eq!(encode_cbor(fates()), codec(Format::Cbor).encode(&generated).unwrap());
+        assert_eq!(encode(fates()), codec(Format::Json).encode(&generated).unwrap());
     }
 }

@@ -147,7 +147,7 @@ fn answers_are_xml_in_the_models_order() {
 #[test]
 fn errors_name_sender_code_and_request() {
     let error = ApiError::sender("InvalidAction", "no <such> thing").with_field("Detail", 7);
-    let document = error_document("urn:x", &error, "id-1");
+    let document = error_document("urn:x", error.code(), &error, "id-1");
     assert_eq!(
         std::str::from_utf8(&document).unwrap(),
         "<ErrorResponse xmlns=\"urn:x\"><Error><Type>Sender</Type><Code>InvalidAction</Code>\

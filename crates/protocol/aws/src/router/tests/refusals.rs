@@ -176,14 +176,3 @@ async fn a_handler_that_panics_fails_its_request_and_no_other() {
     assert_eq!(code(client.call(TOY, "Panic", &json!({})).await), ("InternalFailure".to_owned(), 500));
     client.call(TOY, "Echo", &json!({"Name": "a"})).await.unwrap();
 }
-
-#[tokio::test]
-async fn another_protocols_body_is_refused_by_name() {
-    let world = World::start().await;
-    let headers = [("x-amz-target", "Toy_20260101.Echo"), ("content-type", "application/x-amz-cbor-1.1")];
-    let body = Bytes::from_static(&[0xbf, 0xff]);
-    let response = world.client().send(Method::POST, "toy", "/", &[], &headers, body).await.unwrap();
-    let error = response.checked().unwrap_err();
-    assert_eq!(error.code, "SerializationException");
-    assert!(error.message.contains("CBOR"), "{}", error.message);
-}

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::model::{
-    ANY, INTEGER, Member, OperationModel, Protocol, RefusedField, RefusedOperation, STRING, Schema,
-    ServiceModel, TIMESTAMP,
+    ANY, ErrorModel, INTEGER, Member, OperationModel, Protocol, RefusedField, RefusedOperation, STRING,
+    Schema, ServiceModel, TIMESTAMP,
 };
 use crate::{
     ApiError, AwsTimestamp, Blob, Caller, Codec, Context, Event, Operation, Service, operation,
@@ -180,6 +180,10 @@ pub(super) fn query_service(toy: Arc<Toy>) -> Service {
     Service::new(&QUERY_SERVICE, toy, vec![operation(&ECHO, echo), operation(&FAIL, fail)])
 }
 
+pub(super) fn all_service(toy: Arc<Toy>) -> Service {
+    Service::new(&ALL_SERVICE, toy, vec![operation(&ECHO, echo), operation(&FAIL, fail)])
+}
+
 static BLOB: Schema = Schema::blob();
 static NAME: Schema = Schema::string().sized(Some(1), Some(8));
 static MEMBERS: Schema = Schema::structure(
@@ -246,4 +250,20 @@ static QUERY_SERVICE: ServiceModel = ServiceModel {
     operations: &[&ECHO, &FAIL],
     refused: &[RefusedOperation { name: "Explode", reason: "toys must not" }],
     errors: &[],
+};
+
+/// One that speaks every protocol.
+static ALL_SERVICE: ServiceModel = ServiceModel {
+    name: "toyall",
+    signing_name: "toyall",
+    full_name: "Toy Service of All Protocols",
+    protocol: Protocol::RpcV2Cbor,
+    target_prefix: "ToyAll",
+    api_version: "2026-01-01",
+    xml_namespace: "urn:toyall",
+    constraint_error: "ValidationError",
+    unsupported_field_error: "ValidationError",
+    operations: &[&ECHO, &FAIL],
+    refused: &[],
+    errors: &[ErrorModel { name: "ResourceNotFoundException", code: "ResourceNotFound", status: 400 }],
 };
