@@ -24,7 +24,7 @@ pub enum Command {
     /// Run one SQL statement in Athena on the running server and print its answer.
     Sql(SqlArgs),
     /// Print the variables that point AWS SDKs and tools at the server: eval "$(mulgil env)".
-    Env(ClientArgs),
+    Env(EnvArgs),
     /// Say whether the server runs, where, and what it holds.
     Status(ClientArgs),
 }
@@ -62,6 +62,14 @@ pub struct ServeArgs {
     /// What limits a shard: machine, or aws for the numbers of AWS [default: machine].
     #[arg(long, value_name = "LIMITS", env = "MULGIL_KINESIS_LIMITS")]
     pub kinesis_limits: Option<ShardLimits>,
+
+    /// Certificate to serve over TLS, PEM with its chain [default: one is generated into the data directory].
+    #[arg(long, value_name = "FILE", env = "MULGIL_TLS_CERTIFICATE")]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// Private key of the certificate, PEM.
+    #[arg(long, value_name = "FILE", env = "MULGIL_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
 
     /// What to log: error, warn, info, debug, trace, or a filter such as flow=debug [default: info].
     #[arg(long, value_name = "FILTER", env = "MULGIL_LOG")]
@@ -114,6 +122,16 @@ pub struct ClientArgs {
     /// Data directory of the server.
     #[arg(long, value_name = "DIR", env = "MULGIL_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct EnvArgs {
+    /// Point them at the server over TLS, and make them trust its certificate and no other.
+    #[arg(long)]
+    pub tls: bool,
+
+    #[command(flatten)]
+    pub client: ClientArgs,
 }
 
 #[derive(Debug, Args)]

@@ -29,8 +29,19 @@ pub struct Config {
     pub insecure_any_credentials: bool,
     /// What limits a shard of a stream.
     pub kinesis_limits: ShardLimits,
+
+    /// The user's own certificate; one is generated without.
+    pub tls: Option<TlsFiles>,
     pub log: String,
     pub log_format: LogFormat,
+}
+
+/// A certificate with its chain, and its private key, both as PEM.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 /// Where state lives.
@@ -65,6 +76,7 @@ struct File {
     region: Option<String>,
     ephemeral: Option<bool>,
     insecure_any_credentials: Option<bool>,
+    tls: Option<TlsFiles>,
     log: Option<String>,
     log_format: Option<LogFormat>,
     #[serde(default)]
@@ -109,6 +121,8 @@ impl Config {
             insecure_any_credentials: args.insecure_any_credentials
                 || file.insecure_any_credentials.unwrap_or(false),
             kinesis_limits: args.kinesis_limits.or(file.kinesis.limits).unwrap_or(ShardLimits::Machine),
+
+            tls: tls_files(args)?.or(file.tls),
             log: args.log.clone().or(file.log).unwrap_or_else(|| LOG.to_owned()),
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         };
@@ -167,6 +181,14 @@ fn credentials_from_environment() -> Result<Option<Credentials>> {
     }
 }
 
+fn tls_files(args: &ServeArgs) -> Result<Option<TlsFiles>> {
+    match (args.tls_certificate.clone(), args.tls_key.clone()) {
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+        (None, None) => Ok(None),
+        _ => bail!("--tls-certificate and --tls-key must be given together"),
+    }
+}
+
 fn parse_listen(text: &str) -> Result<SocketAddr> {
     use std::net::ToSocketAddrs;
     text.to_socket_addrs()
@@ -217,6 +239,16 @@ mod tests {
     fn an_unknown_setting_in_the_file_is_named() {
         let error = with_file("regoin = 'x'", args()).unwrap_err();
         assert!(format!("{error:#}").contains("regoin"), "{error:#}");
+    }
+
+    #[test]
+    fn a_certificate_comes_with_its_key() {
+        let given = with_file("[tls]\ncertificate = 'a.pem'\nkey = 'b.pem'", args()).unwrap();
+        assert_eq!(given.tls.unwrap().key, PathBuf::from("b.pem"));
+        let error = with_file("[tls]\ncertificate = 'a.pem'", args()).unwrap_err();
+        assert!(format!("{error:#}").contains("key"), "{error:#}");
+        let flags = ServeArgs { tls_certificate: Some("c.pem".into()), ..args() };
+        assert!(Config::load(&flags).unwrap_err().to_string().contains("given together"));
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub struct Endpoint {
     pub pid: u32,
     pub account: String,
     pub region: String,
+    /// The certificate to trust for TLS, where it was generated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -178,7 +181,7 @@ fn check_version(path: &Path) -> Result<()> {
 }
 
 /// Writes beside, syncs and renames, so that a crash leaves the old file or the new one. Owner-only.
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
     let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
     file.write_all(bytes)?;

@@ -14,4 +14,5 @@ pub mod demo;
 mod internal;
 mod logging;
 pub mod run;
+mod tls;
 mod wire;

@@ -10,8 +10,9 @@ use tokio::net::TcpListener;
 
 use crate::config::{Config, Home};
 use crate::data_dir::{DataDir, Endpoint};
+use crate::tls::Certified;
 use crate::wire::Engines;
-use crate::{logging, wire};
+use crate::{logging, tls, wire};
 
 /// How long running requests, batches and queries may take to finish once stop is asked for.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(20);
@@ -57,14 +58,16 @@ pub async fn start(config: &Config, rt: Rt) -> Result<Running> {
     // Taken before the engines start, so that a taken port leaves everything as it was.
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().context("the listener has no address")?;
+    let Certified { tls, ca } = tls::open(config, &data_dir, &rt)?;
     let (router, engines) = wire::open(config, &data_dir, &rt).await?;
-    rt.spawn("listener", aws::serve(listener, router, rt.stop()));
+    rt.spawn("listener", aws::serve_tls(listener, router, rt.stop(), tls));
     let endpoint = format!("http://{address}");
     data_dir.announce(&Endpoint {
         endpoint: endpoint.clone(),
         pid: std::process::id(),
         account: config.account.to_string(),
         region: config.region.to_string(),
+        ca,
     })?;
     tracing::info!(endpoint, data_dir = %data_dir.path().display(), "listening");
     Ok(Running { endpoint, data_dir, engines, rt })

@@ -36,6 +36,7 @@ pub mod paging;
 mod router;
 pub mod sigv4;
 mod timestamp;
+mod tls;
 
 pub use authorize::{Authorizer, LocalAccount};
 pub use blob::{Blob, decode_base64};
@@ -46,8 +47,9 @@ pub use context::{Context, Principal};
 pub use credentials::{Credential, CredentialStore, Issued, MemoryCredentials, TemporaryKeys, Unchecked};
 pub use error::{ApiError, Fault};
 pub use event_stream::Event;
-pub use listener::serve;
+pub use listener::{serve, serve_tls};
 pub use model::{OperationModel, ServiceModel};
 pub use operation::{Operation, Service, operation, raw_operation, stream_operation};
 pub use router::{HttpService, Limits, Router, RouterBuilder};
 pub use timestamp::AwsTimestamp;
+pub use tls::{Tls, TlsError};

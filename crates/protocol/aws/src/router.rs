@@ -46,6 +46,8 @@ pub struct Limits {
     pub headers_max: usize,
     /// A connection that sends no complete header for so long is closed, idle ones too.
     pub header_read_timeout: Duration,
+    /// A TLS connection that is not agreed on after this is closed.
+    pub handshake_timeout: Duration,
     /// A body that has not arrived whole after this is given up.
     pub body_read_timeout: Duration,
     /// Bodies held in memory by all requests together, in bytes; more wait.
@@ -60,6 +62,7 @@ impl Default for Limits {
             headers_max: 100,
             // Above the idle time of SDKs' pools, so that the client closes first.
             header_read_timeout: Duration::from_secs(75),
+            handshake_timeout: Duration::from_secs(10),
             body_read_timeout: Duration::from_secs(120),
             body_bytes_in_flight_max: 256 << 20,
         }

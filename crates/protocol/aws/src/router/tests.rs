@@ -1,6 +1,7 @@
 mod cbor;
 mod refusals;
 mod streams;
+mod tls;
 mod toy;
 mod transport;
 
@@ -36,6 +37,7 @@ struct World {
     endpoint: String,
     toy: Arc<toy::Toy>,
     caller: crate::Caller,
+    router: Router,
 }
 
 impl World {
@@ -58,8 +60,9 @@ impl World {
         let caller = router.caller();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        rt.spawn("listener", serve(listener, router, rt.stop()));
-        World { rt, clock, endpoint, toy, caller }
+        let router = router.build();
+        rt.spawn("listener", serve(listener, router.clone(), rt.stop()));
+        World { rt, clock, endpoint, toy, caller, router }
     }
 
     fn client(&self) -> Client {
