@@ -29,7 +29,6 @@ pub struct Config {
     pub insecure_any_credentials: bool,
     /// What limits a shard of a stream.
     pub kinesis_limits: ShardLimits,
-
     /// The user's own certificate; one is generated without.
     pub tls: Option<TlsFiles>,
     pub log: String,
@@ -121,7 +120,6 @@ impl Config {
             insecure_any_credentials: args.insecure_any_credentials
                 || file.insecure_any_credentials.unwrap_or(false),
             kinesis_limits: args.kinesis_limits.or(file.kinesis.limits).unwrap_or(ShardLimits::Machine),
-
             tls: tls_files(args)?.or(file.tls),
             log: args.log.clone().or(file.log).unwrap_or_else(|| LOG.to_owned()),
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),

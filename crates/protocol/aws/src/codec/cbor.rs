@@ -3,16 +3,13 @@
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
+use super::VALUES_MAX;
 use crate::ApiError;
 use crate::cbor::{CborError, Epoch, Head, Length, Reader, to_writer};
 use crate::model::Schema;
 
 /// Nesting deeper than this is refused, as by the JSON parser.
 const DEPTH_MAX: usize = 128;
-
-/// A request of more values than this is refused: one byte may be a value, whose decoded form is thirty
-/// times as large. The largest request a service takes has less than half as many.
-const VALUES_MAX: usize = 1 << 20;
 
 /// Tags before one item.
 const TAGS_MAX: usize = 4;

@@ -21,6 +21,10 @@ use crate::model::{self, OperationModel, Protocol, ServiceModel};
 pub(crate) use form::parameter;
 pub(crate) use query::{error_document, response_document};
 
+/// A request of more values than this is refused: a value may be one byte of CBOR or two of JSON, and its
+/// decoded form has more than thirty. The largest request a service takes has less than half as many.
+const VALUES_MAX: usize = 1 << 20;
+
 /// The form a request came in and its answer goes out in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
