@@ -2,6 +2,8 @@ mod golden;
 
 use lake::format::StoredAs;
 
+use crate::Engine;
+use crate::error::ErrorKind;
 use crate::fixture::Fixture;
 
 pub(crate) const EVENTS: &[(&str, &str)] = &[

@@ -383,6 +383,17 @@ pub(crate) fn real(value: f32, out: &mut String) {
     java_float(value.is_nan(), f64::from(value), f64::from(value.abs()), &format!("{value:e}"), out);
 }
 
+/// A number as a cast to varchar writes it, always with an exponent. `shortest` is the shortest text that
+/// reads back, as Rust writes it: `1.2345e4`.
+pub(crate) fn scientific(value: f64, shortest: &str, out: &mut String) {
+    if !value.is_finite() {
+        return java_float(value.is_nan(), value, value.abs(), "", out);
+    }
+    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((shortest, "0"));
+    let point = if value == 0.0 || mantissa.contains('.') { "" } else { ".0" };
+    let _ = write!(out, "{mantissa}{point}E{exponent}");
+}
+
 /// `scientific` is the shortest text that reads back, as Rust writes it: `1.2345e4`.
 fn java_float(nan: bool, value: f64, magnitude: f64, scientific: &str, out: &mut String) {
     if nan {
@@ -457,6 +468,24 @@ mod tests {
             (123_456.789, "123456.789"),
         ] {
             assert_eq!(shown(value), text);
+        }
+    }
+
+    #[test]
+    fn a_cast_to_varchar_always_writes_an_exponent() {
+        for (value, text) in [
+            (1.0, "1.0E0"),
+            (0.1, "1.0E-1"),
+            (-12.34, "-1.234E1"),
+            (1e10, "1.0E10"),
+            (0.0, "0E0"),
+            (-0.0, "-0E0"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-Infinity"),
+        ] {
+            let mut out = String::new();
+            scientific(value, &format!("{value:e}"), &mut out);
+            assert_eq!(out, text);
         }
     }
 

@@ -12,7 +12,7 @@ use arrow::array::{
     TimestampMillisecondArray,
 };
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, TimeUnit};
+use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float32Type, Float64Type, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
@@ -216,6 +216,15 @@ pub(super) fn convert(column: &ArrayRef, to: &DataType, lenient: bool) -> Result
                 bytes.iter().map(|b| b.map(|b| String::from_utf8_lossy(b).into_owned())).collect();
             Ok(Arc::new(texts))
         }
+        (D::Float64, D::Utf8) => {
+            let doubles = column.as_primitive::<Float64Type>();
+            Ok(scientific(doubles.iter().map(|value| value.map(|value| (value, format!("{value:e}"))))))
+        }
+        (D::Float32, D::Utf8) => {
+            let reals = column.as_primitive::<Float32Type>();
+            let shortest = |value: f32| (f64::from(value), format!("{value:e}"));
+            Ok(scientific(reals.iter().map(|value| value.map(shortest))))
+        }
         (_, D::Utf8) => {
             let mut builder = StringBuilder::with_capacity(column.len(), column.len() * 8);
             for row in 0..column.len() {
@@ -246,6 +255,17 @@ pub(super) fn convert(column: &ArrayRef, to: &DataType, lenient: bool) -> Result
         }
         _ => Ok(theirs(column, to, lenient)?),
     }
+}
+
+fn scientific(values: impl Iterator<Item = Option<(f64, String)>>) -> ArrayRef {
+    let texts = values.map(|value| {
+        value.map(|(value, shortest)| {
+            let mut out = String::new();
+            text::scientific(value, &shortest, &mut out);
+            out
+        })
+    });
+    Arc::new(texts.collect::<StringArray>())
 }
 
 fn theirs(
