@@ -4,6 +4,7 @@
 #   make test    install what the tests need, check, and run every test
 #   make check   the quick loop: format, lints, house rules, licences, documentation
 #   make sim     the log on simulated machines, random seeds for a while (SEED=n: one seed with its trace)
+#   make fuzz    random bytes for everything that reads requests, for a while each (needs nightly)
 #   make bench   ratios beside direct calls, in one run
 
 SHELL := /bin/bash
@@ -29,7 +30,7 @@ VENV := $(VENV_HOME)/venv-$(shell sha256sum $(PINS) 2>/dev/null | cut -c1-12)
 PYTHON := $(VENV)/bin/python
 TOOLS := PATH="$(VENV)/bin:$$PATH"
 
-.PHONY: help run build test check fmt tools bench sim unit blackbox docs
+.PHONY: help run build test check fmt fuzz tools bench sim unit blackbox docs
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -71,6 +72,25 @@ test: check unit blackbox
 SECONDS_MAX ?= 120
 sim:
 	cargo run --release --locked --quiet -p mulgil-sim -- $(if $(SEED),--seed $(SEED),--seconds $(SECONDS_MAX)) $(ARGS)
+
+# Instrumented and built by nightly, so in a folder of its own. What the fuzzer learns stays beside it; inputs
+# worth keeping are copied into dev/fuzz/corpus by hand.
+FUZZ_SECONDS ?= 20
+FUZZ_TARGETS ?= json_request cbor_request query_request event_stream signature
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ_HOME := $(dir $(VENV_HOME)/.)cargo-fuzz-$(CARGO_FUZZ_VERSION)
+CARGO_FUZZ := $(CARGO_FUZZ_HOME)/bin/cargo-fuzz
+
+$(CARGO_FUZZ):
+	cargo install cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked --root $(CARGO_FUZZ_HOME)
+
+fuzz: $(CARGO_FUZZ)
+	for target in $(FUZZ_TARGETS); do \
+		mkdir -p "$(abspath $(TARGET))/fuzz/corpus/$$target"; \
+		PATH="$(CARGO_FUZZ_HOME)/bin:$$PATH" cargo +nightly fuzz run --fuzz-dir dev/fuzz \
+			--target-dir "$(abspath $(TARGET))/fuzz" $$target "$(abspath $(TARGET))/fuzz/corpus/$$target" \
+			dev/fuzz/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -max_len=65536; \
+	done
 
 # All packages at once, so that the engine keeps the features it was built with for the binary.
 bench:
