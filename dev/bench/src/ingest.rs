@@ -19,7 +19,7 @@ use crate::report::{Report, mb_per_second, millis, quantile};
 
 const RECORD_BYTES: usize = 500;
 const BATCH: usize = 500;
-const SHARDS: u32 = 8;
+pub const SHARDS: u32 = 8;
 const CLIENTS: [usize; 3] = [1, 8, 64];
 /// Distinct bodies, so that no cache holds all of them.
 const BODIES: usize = 32;
@@ -80,7 +80,7 @@ fn plain(scratch: &Path, bytes: usize, time: Duration) -> Result<f64> {
     Ok(rate)
 }
 
-fn bodies(client: &Client) -> Result<Vec<Prepared>> {
+pub fn bodies(client: &Client) -> Result<Vec<Prepared>> {
     let mut source = Source::new(42);
     let mut body = || -> Result<Prepared> {
         let records: Vec<_> = (0..BATCH)
@@ -96,7 +96,7 @@ fn bodies(client: &Client) -> Result<Vec<Prepared>> {
 }
 
 /// Sends bodies from `clients` tasks for `time`; the payload bytes acknowledged and every wait.
-async fn load(
+pub async fn load(
     client: &Client,
     bodies: &Arc<Vec<Prepared>>,
     clients: usize,

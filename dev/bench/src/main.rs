@@ -12,6 +12,7 @@ mod delivery;
 mod events;
 mod freshness;
 mod ingest;
+mod peers;
 mod query;
 mod report;
 mod start;
@@ -47,6 +48,7 @@ enum Section {
     Delivery,
     Query,
     Freshness,
+    Peers,
 }
 
 #[tokio::main]
@@ -68,6 +70,9 @@ async fn main() -> Result<()> {
     }
     if asked(Section::Freshness) {
         freshness::run(&args.bin, &args.scratch).await?;
+    }
+    if asked(Section::Peers) {
+        peers::run(&args.bin, &args.scratch, args.seconds).await?;
     }
     Ok(())
 }

@@ -31,7 +31,8 @@ pub async fn run(bin: &Path, scratch: &Path) -> Result<()> {
     Ok(())
 }
 
-fn resident_kib(pid: u32) -> Result<u64> {
+/// Resident memory of a process, in KiB.
+pub fn resident_kib(pid: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
     line.split_whitespace().nth(1).context("no figure")?.parse().context("not a figure")
