@@ -1,0 +1,45 @@
+"""The Kinesis Producer Library writes aggregated records over TLS; others, and Mulgil itself, take them apart."""
+
+import collections
+import json
+import subprocess
+
+import peers
+import pytest
+from pipeline import create_stream
+
+RECORDS = 2000
+KEYS = 7
+
+pytestmark = pytest.mark.timeout(peers.INSTALL_SECONDS_MAX + 2 * peers.RUN_SECONDS_MAX)
+
+
+def run(command: list, environment: dict) -> dict:
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False,
+                          timeout=peers.RUN_SECONDS_MAX)
+    assert done.returncode == 0, done.stderr[-6000:]
+    print(done.stderr[-3000:])
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def produced(server):
+    """A stream that the library wrote to, which two deliveries' worth of tests read."""
+    command = peers.java("kpl", "Produce")
+    kinesis = server.client("kinesis")
+    arn = create_stream(kinesis, "aggregated", shards=2)
+    seen = run([*command, "aggregated", str(RECORDS)], peers.environment(server) | peers.tls(server))
+    assert seen["acknowledged"] == RECORDS and len(seen["shards"]) == 2
+    assert seen["sequences"] < RECORDS / 10, "records were aggregated"
+    return arn
+
+
+def test_the_client_library_takes_the_aggregates_apart(server, produced):
+    seen = run([*peers.java("kcl", "Deaggregate"), "aggregated"], peers.environment(server))
+    assert seen["raw"] < RECORDS / 10
+    keys = collections.defaultdict(list)
+    for key, text in seen["records"]:
+        keys[key].append(json.loads(text)["id"])
+    # The library sends batches side by side, so that it keeps no order.
+    assert {key: sorted(ids) for key, ids in keys.items()} == {
+        f"key-{key}": list(range(key, RECORDS, KEYS)) for key in range(KEYS)}
