@@ -150,7 +150,7 @@ async fn table(lake: &Lake, scope: &Scope) -> Result<()> {
 
 fn spec(topic: TopicId, scope: Scope) -> FlowSpec {
     FlowSpec {
-        source: Source { topic, start: Start::Oldest, trim: false },
+        source: Source { topic, start: Start::Oldest, trim: false, aggregates: false },
         buffer: Buffer { bytes: OBJECT_BYTES, interval: Duration::ZERO },
         encode: Encode::Parquet(Box::new(ParquetEncode {
             scope,

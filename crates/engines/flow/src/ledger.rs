@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 /// What a delivery did since it was created, changed only in the commit that makes it true.
 ///
 /// At every commit the records read from the source are `delivered + rejected + missing`; what lies
-/// between the committed offsets and the end of the source is pending.
+/// between the committed offsets and the end of the source is pending. An aggregate counts as one record while
+/// it is pending and as the records in it from then on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     pub delivered_records: u64,

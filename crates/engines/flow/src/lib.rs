@@ -27,6 +27,7 @@
 //!
 //! Start with [`Flow`], then `delivery` (the loop of one task) and `batch` (one plan, start to end).
 
+mod aggregate;
 mod backlog;
 mod batch;
 mod commit;

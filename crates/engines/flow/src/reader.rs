@@ -6,10 +6,11 @@
 //! order and in the same chunks.
 
 use bytes::Bytes;
-use log::{Log, LogError, Offset, Page, ReadLimit, Record, TopicId};
+use log::{HashRange, Log, LogError, Offset, Page, ReadLimit, Record, TopicId};
 use rt::Timestamp;
 
 use crate::FlowError;
+use crate::aggregate;
 use crate::plan::Plan;
 
 /// A chunk ends with the record that reaches one of these. Large enough to convert efficiently, small
@@ -30,6 +31,8 @@ pub(crate) struct Reader {
     turn_bytes: u64,
     batch_left: u64,
     missing: u64,
+    /// Records may be aggregates.
+    aggregates: bool,
 }
 
 /// Where one partition stands.
@@ -40,6 +43,8 @@ struct Cursor {
     end: Offset,
     /// Read but not yet taken.
     page: std::vec::IntoIter<Record>,
+    /// Of the partition, once it is known: what lies outside of it in an aggregate came to the wrong place.
+    range: Option<HashRange>,
 }
 
 /// Consecutive records of the batch.
@@ -65,6 +70,7 @@ impl Reader {
             next: span.from,
             end: span.to,
             page: Vec::new().into_iter(),
+            range: None,
         };
         Reader {
             log,
@@ -75,6 +81,7 @@ impl Reader {
             turn_bytes: plan.turn_bytes,
             batch_left: plan.bytes,
             missing: 0,
+            aggregates: plan.spec.source.aggregates,
         }
     }
 
@@ -121,6 +128,10 @@ impl Reader {
 
     async fn read_page(&mut self) -> Result<(), FlowError> {
         let cursor = &mut self.cursors[self.turn];
+        if self.aggregates && cursor.range.is_none() {
+            let routes = self.log.routes(&self.topic).map_err(FlowError::Source)?;
+            cursor.range = routes.get(cursor.partition).map(|route| route.range);
+        }
         let bytes = self.turn_left.min(self.batch_left).min(READ_BYTES);
         let limit = ReadLimit {
             records: usize::try_from(cursor.end - cursor.next).unwrap_or(usize::MAX).min(CHUNK_RECORDS),
@@ -155,7 +166,7 @@ impl Reader {
             let bytes = (record.data.len() as u64).max(1);
             self.turn_left = self.turn_left.saturating_sub(bytes);
             self.batch_left = self.batch_left.saturating_sub(bytes);
-            chunk.push(cursor.partition, record);
+            chunk.push_all(cursor.partition, cursor.range, record);
         }
     }
 }
@@ -169,6 +180,18 @@ impl Cursor {
 impl Chunk {
     fn is_full(&self) -> bool {
         self.bytes >= CHUNK_BYTES || self.data.len() >= CHUNK_RECORDS
+    }
+
+    /// The record, or the records in it if it is an aggregate; `range` is absent where there are none.
+    fn push_all(&mut self, partition: u32, range: Option<HashRange>, record: Record) {
+        match range.and_then(|range| Some((range, aggregate::split(&record.data)?))) {
+            None => self.push(partition, record),
+            Some((range, parts)) => {
+                for part in parts.into_iter().filter(|part| range.contains(part.hash)) {
+                    self.push(partition, Record { data: part.data, key: Bytes::new(), ..record });
+                }
+            }
+        }
     }
 
     fn push(&mut self, partition: u32, record: Record) {

@@ -49,6 +49,9 @@ pub struct Source {
     pub start: Start,
     /// Delivered records are no longer needed by anybody: trim the topic after each commit.
     pub trim: bool,
+    /// Records may be aggregates of a producer library: each is delivered as the records in it.
+    #[serde(default)]
+    pub aggregates: bool,
 }
 
 /// Where a delivery begins in the partitions that exist when it is created. Fixed as offsets then.

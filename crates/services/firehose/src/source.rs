@@ -55,7 +55,8 @@ impl Firehose {
     ) -> Result<flow::Source, ApiError> {
         match source {
             Source::DirectPut { .. } => {
-                Ok(flow::Source { topic: topic_id(&ctx.scope, name), start: Start::Oldest, trim: true })
+                let topic = topic_id(&ctx.scope, name);
+                Ok(flow::Source { topic, start: Start::Oldest, trim: true, aggregates: false })
             }
             Source::Kinesis { .. } => self.open_source(ctx, name, source).await,
         }
@@ -73,13 +74,13 @@ impl Firehose {
             Source::DirectPut { .. } => {
                 let topic = topic_id(&ctx.scope, name);
                 self.create_buffer(&topic).await.map_err(|failure| log_error(&ctx.scope, name, failure))?;
-                Ok(flow::Source { topic, start: Start::Oldest, trim: true })
+                Ok(flow::Source { topic, start: Start::Oldest, trim: true, aggregates: false })
             }
             // As in the public service: from the moment the delivery stream exists.
             Source::Kinesis { stream_arn, .. } => {
                 let topic = stream_topic(ctx, stream_arn)?;
                 match self.log.topic(&topic).await {
-                    Ok(_) => Ok(flow::Source { topic, start: Start::Latest, trim: false }),
+                    Ok(_) => Ok(flow::Source { topic, start: Start::Latest, trim: false, aggregates: true }),
                     Err(LogError::NoSuchTopic(_)) => Err(error::invalid_argument_exception(format!(
                         "The Kinesis stream {stream_arn} does not exist."
                     ))),

@@ -254,3 +254,36 @@ async fn shutdown_ends_every_task_and_a_later_process_goes_on() {
     let status = rig.until_settled(3).await;
     assert_eq!(status.ledger.delivered_records, 3);
 }
+
+#[tokio::test]
+async fn aggregates_are_delivered_as_the_records_in_them_that_belong_to_the_partition() {
+    use crate::aggregate::tests::aggregate;
+    let rig = Rig::new().await;
+    rig.topic(2).await;
+    let low = Some(5);
+    let broken = Bytes::from_static(b"\xf3\x89\x9a\xc2 not an aggregate");
+    let mixed = aggregate(&[("a", low, b"one"), ("b", Some(u128::MAX), b"elsewhere"), ("c", low, b"two")]);
+    rig.put(0, [Bytes::from_static(b"plain"), mixed, broken.clone()]).await;
+    rig.put(1, [aggregate(&[("a", low, b"all elsewhere")])]).await;
+    let mut spec = raw_spec();
+    spec.source.aggregates = true;
+    rig.flow.create(&id(), &spec).await.unwrap();
+    let status = rig.until(|status| status.pending_records == 0).await;
+    assert_eq!((status.ledger.delivered_records, status.ledger.missing_records), (4, 0));
+    let objects = rig.objects("").await;
+    let bytes: Vec<u8> = objects.values().flat_map(|bytes| bytes.to_vec()).collect();
+    assert_eq!(bytes, [b"plain\none\ntwo\n", &broken[..], b"\n"].concat());
+}
+
+#[tokio::test]
+async fn without_being_asked_for_aggregates_pass_as_they_are() {
+    use crate::aggregate::tests::aggregate;
+    let rig = Rig::new().await;
+    rig.topic(1).await;
+    let record = aggregate(&[("a", None, b"one"), ("b", None, b"two")]);
+    rig.put(0, [record.clone()]).await;
+    rig.flow.create(&id(), &raw_spec()).await.unwrap();
+    rig.until_settled(1).await;
+    let objects = rig.objects("").await;
+    assert_eq!(objects.values().next().unwrap()[..], [&record[..], b"\n"].concat());
+}

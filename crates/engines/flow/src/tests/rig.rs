@@ -169,7 +169,7 @@ pub(super) fn topic() -> TopicId {
 
 pub(super) fn raw_spec() -> FlowSpec {
     FlowSpec {
-        source: Source { topic: topic(), start: Start::Oldest, trim: false },
+        source: Source { topic: topic(), start: Start::Oldest, trim: false, aggregates: false },
         buffer: Buffer { bytes: 64 << 20, interval: Duration::ZERO },
         encode: Encode::Raw(RawEncode { delimiter: Some("\n".to_owned()), compression: Compression::None }),
         sink: Sink {
