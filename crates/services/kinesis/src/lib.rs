@@ -12,6 +12,7 @@
 //!   [`Throughput::Aws`] it is AWS's numbers per shard ([`pace`]).
 //! - Shards are split and merged in one transaction ([`reshard`]), by request or, of on-demand streams, by
 //!   their load ([`scaling`]). Sequence numbers of children are greater than all of their parents'.
+//! - A consumer has one subscription per shard at a time, which ends after five minutes ([`subscription`]).
 //!
 //! It never looks into records: what producers aggregate passes through as it is.
 //!
@@ -39,13 +40,15 @@ mod scaling;
 mod sequence;
 mod shard;
 mod stream;
+mod subscription;
+mod subscriptions;
 mod tags;
 mod warm;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use aws::{operation, raw_operation};
+use aws::{operation, raw_operation, stream_operation};
 use log::{Log, TopicId};
 use meta::Meta;
 use model::op;
@@ -86,6 +89,7 @@ pub struct Kinesis {
     on_demand: Mutex<BTreeSet<TopicId>>,
     /// Held while a consumer is registered, so that there are never too many.
     registering: tokio::sync::Mutex<()>,
+    subscriptions: subscriptions::Subscriptions,
 }
 
 impl Kinesis {
@@ -103,6 +107,7 @@ impl Kinesis {
             updating: Mutex::default(),
             on_demand: Mutex::default(),
             registering: tokio::sync::Mutex::default(),
+            subscriptions: subscriptions::Subscriptions::default(),
         }
     }
 }
@@ -139,6 +144,7 @@ pub fn operations() -> Vec<aws::Operation<Kinesis>> {
         operation(&op::REGISTER_STREAM_CONSUMER, ops::register_stream_consumer::handle),
         operation(&op::REMOVE_TAGS_FROM_STREAM, ops::remove_tags_from_stream::handle),
         operation(&op::SPLIT_SHARD, ops::split_shard::handle),
+        stream_operation(&op::SUBSCRIBE_TO_SHARD, ops::subscribe_to_shard::handle),
         operation(&op::TAG_RESOURCE, ops::tag_resource::handle),
         operation(&op::UNTAG_RESOURCE, ops::untag_resource::handle),
         operation(&op::UPDATE_ACCOUNT_SETTINGS, ops::update_account_settings::handle),

@@ -66,3 +66,15 @@ pub(crate) const LISTED_SHARDS_MAX: usize = 1000;
 pub(crate) const LISTED_STREAMS_MAX: usize = 100;
 /// Tags of one ListTagsForStream, at most and unless it says otherwise. Service model.
 pub(crate) const LISTED_TAGS_MAX: usize = 50;
+/// SubscribeToShard of one consumer on one shard in a second. Likewise.
+pub(crate) const SUBSCRIBES_PER_SECOND: u64 = 5;
+/// How long a subscription lasts. API reference.
+pub(crate) const SUBSCRIPTION_LIFE: Duration = Duration::from_secs(300);
+/// How long a subscription is safe from being taken over. API reference.
+pub(crate) const SUBSCRIPTION_HOLD: Duration = Duration::from_secs(5);
+/// A subscription says at least so often where it is, also when nothing comes.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Keys and data of one event of a subscription.
+pub(crate) const EVENT_BYTES_MAX: usize = 1 << 20;
+/// Records of one event of a subscription.
+pub(crate) const EVENT_RECORDS_MAX: usize = 10_000;

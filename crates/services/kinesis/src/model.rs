@@ -587,6 +587,16 @@ pub struct SplitShardInput {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct StartingPosition {
+    pub type_: ShardIteratorType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence_number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<aws::AwsTimestamp>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct StreamDescription {
     pub stream_name: String,
     #[serde(rename = "StreamARN")]
@@ -655,6 +665,56 @@ pub struct StreamSummary {
     pub stream_mode_details: Option<StreamModeDetails>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_creation_timestamp: Option<aws::AwsTimestamp>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct SubscribeToShardEvent {
+    pub records: Vec<Record>,
+    pub continuation_sequence_number: String,
+    pub millis_behind_latest: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub child_shards: Option<Vec<ChildShard>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum SubscribeToShardEventStream {
+    SubscribeToShardEvent(SubscribeToShardEvent),
+}
+
+impl aws::Event for SubscribeToShardEventStream {
+    const EXCEPTIONS: &'static [&'static str] = &[
+        "ResourceNotFoundException",
+        "ResourceInUseException",
+        "KMSDisabledException",
+        "KMSInvalidStateException",
+        "KMSAccessDeniedException",
+        "KMSNotFoundException",
+        "KMSOptInRequired",
+        "KMSThrottlingException",
+        "InternalFailureException",
+    ];
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::SubscribeToShardEvent(_) => "SubscribeToShardEvent",
+        }
+    }
+
+    fn write(&self, codec: &aws::Codec, out: &mut Vec<u8>) -> Result<(), aws::ApiError> {
+        match self {
+            Self::SubscribeToShardEvent(event) => codec.encode_into(event, out),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct SubscribeToShardInput {
+    #[serde(rename = "ConsumerARN")]
+    pub consumer_arn: String,
+    pub shard_id: String,
+    pub starting_position: StartingPosition,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -869,6 +929,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
         &op::REGISTER_STREAM_CONSUMER,
         &op::REMOVE_TAGS_FROM_STREAM,
         &op::SPLIT_SHARD,
+        &op::SUBSCRIBE_TO_SHARD,
         &op::TAG_RESOURCE,
         &op::UNTAG_RESOURCE,
         &op::UPDATE_ACCOUNT_SETTINGS,
@@ -905,10 +966,6 @@ pub static SERVICE: ServiceModel = ServiceModel {
         },
         RefusedOperation { name: "StartStreamEncryption", reason: "there are no encryption keys yet" },
         RefusedOperation { name: "StopStreamEncryption", reason: "there are no encryption keys yet" },
-        RefusedOperation {
-            name: "SubscribeToShard",
-            reason: "answers with a stream, which the listener does not do yet",
-        },
         RefusedOperation { name: "UpdateChannel", reason: "channels are another product than streams" },
         RefusedOperation {
             name: "UpdateDeadLetterQueueRecordsVisibility",
@@ -1459,6 +1516,27 @@ pub mod op {
         ],
         idempotency_token: None,
         refused_fields: &[RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" }],
+    };
+    pub static SUBSCRIBE_TO_SHARD: OperationModel = OperationModel {
+        name: "SubscribeToShard",
+        method: "POST",
+        uri: "/",
+        input: &schema::SUBSCRIBE_TO_SHARD_INPUT,
+        output: &schema::SUBSCRIBE_TO_SHARD_OUTPUT,
+        result_wrapper: "",
+        errors: &[
+            "ResourceNotFoundException",
+            "InvalidArgumentException",
+            "ResourceInUseException",
+            "LimitExceededException",
+            "AccessDeniedException",
+            "DryRunOperationException",
+        ],
+        idempotency_token: None,
+        refused_fields: &[
+            RefusedField { path: &["DryRun"], reason: "nothing is simulated" },
+            RefusedField { path: &["StreamId"], reason: "streams are found by name or ARN" },
+        ],
     };
     pub static TAG_RESOURCE: OperationModel = OperationModel {
         name: "TagResource",
@@ -2173,6 +2251,14 @@ mod schema {
             Member::new("StreamId", &ANY),
         ],
     );
+    pub(super) static STARTING_POSITION: Schema = Schema::structure(
+        "StartingPosition",
+        &[
+            Member::required("Type", &SHARD_ITERATOR_TYPE),
+            Member::new("SequenceNumber", &SEQUENCE_NUMBER),
+            Member::new("Timestamp", &TIMESTAMP),
+        ],
+    );
     pub(super) static STREAM_ARN: Schema =
         Schema::string().sized(Some(1), Some(2048)).matching(&STREAM_ARN_PATTERN);
     pub(super) static STREAM_DESCRIPTION: Schema = Schema::structure(
@@ -2230,6 +2316,44 @@ mod schema {
         ],
     );
     pub(super) static STREAM_SUMMARY_LIST: Schema = Schema::list(&STREAM_SUMMARY);
+    pub(super) static SUBSCRIBE_TO_SHARD_EVENT: Schema = Schema::structure(
+        "SubscribeToShardEvent",
+        &[
+            Member::required("Records", &RECORD_LIST),
+            Member::required("ContinuationSequenceNumber", &SEQUENCE_NUMBER),
+            Member::required("MillisBehindLatest", &LONG),
+            Member::new("ChildShards", &CHILD_SHARD_LIST),
+        ],
+    );
+    pub(super) static SUBSCRIBE_TO_SHARD_EVENT_STREAM: Schema = Schema::structure(
+        "SubscribeToShardEventStream",
+        &[
+            Member::required("SubscribeToShardEvent", &SUBSCRIBE_TO_SHARD_EVENT),
+            Member::new("ResourceNotFoundException", &ANY),
+            Member::new("ResourceInUseException", &ANY),
+            Member::new("KMSDisabledException", &ANY),
+            Member::new("KMSInvalidStateException", &ANY),
+            Member::new("KMSAccessDeniedException", &ANY),
+            Member::new("KMSNotFoundException", &ANY),
+            Member::new("KMSOptInRequired", &ANY),
+            Member::new("KMSThrottlingException", &ANY),
+            Member::new("InternalFailureException", &ANY),
+        ],
+    );
+    pub(super) static SUBSCRIBE_TO_SHARD_INPUT: Schema = Schema::structure(
+        "SubscribeToShardInput",
+        &[
+            Member::required("ConsumerARN", &CONSUMER_ARN),
+            Member::new("StreamId", &ANY),
+            Member::required("ShardId", &SHARD_ID),
+            Member::required("StartingPosition", &STARTING_POSITION),
+            Member::new("DryRun", &ANY),
+        ],
+    );
+    pub(super) static SUBSCRIBE_TO_SHARD_OUTPUT: Schema = Schema::structure(
+        "SubscribeToShardOutput",
+        &[Member::required("EventStream", &SUBSCRIBE_TO_SHARD_EVENT_STREAM)],
+    );
     pub(super) static TAG: Schema =
         Schema::structure("Tag", &[Member::required("Key", &TAG_KEY), Member::new("Value", &TAG_VALUE)]);
     pub(super) static TAG_KEY: Schema = Schema::string().sized(Some(1), Some(128));
@@ -2335,7 +2459,7 @@ mod tests {
     #[test]
     fn every_constraint_of_every_built_operation_is_checked() {
         let tried = assert_constraints(&SERVICE);
-        assert_eq!(tried.operations, 36);
+        assert_eq!(tried.operations, 37);
     }
 
     #[test]
@@ -2369,6 +2493,7 @@ mod tests {
         assert_round_trip::<RegisterStreamConsumerInput>(&op::REGISTER_STREAM_CONSUMER);
         assert_round_trip::<RemoveTagsFromStreamInput>(&op::REMOVE_TAGS_FROM_STREAM);
         assert_round_trip::<SplitShardInput>(&op::SPLIT_SHARD);
+        assert_round_trip::<SubscribeToShardInput>(&op::SUBSCRIBE_TO_SHARD);
         assert_round_trip::<TagResourceInput>(&op::TAG_RESOURCE);
         assert_round_trip::<UntagResourceInput>(&op::UNTAG_RESOURCE);
         assert_round_trip::<UpdateAccountSettingsInput>(&op::UPDATE_ACCOUNT_SETTINGS);

@@ -6,6 +6,7 @@ mod reading;
 mod resharding;
 mod settings;
 mod streams;
+mod subscribing;
 mod tagging;
 
 use std::sync::Arc;

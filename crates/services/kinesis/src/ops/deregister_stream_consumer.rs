@@ -9,7 +9,7 @@ use crate::error::from_meta;
 use crate::keys::KinesisKey;
 use crate::model::{DeregisterStreamConsumerInput, DeregisterStreamConsumerOutput};
 
-/// The consumer is gone when this returns.
+/// The consumer is gone when this returns, and its subscriptions end.
 pub(crate) async fn handle(
     ctx: Context,
     svc: Arc<Kinesis>,
@@ -20,7 +20,10 @@ pub(crate) async fn handle(
     let consumer = svc.consumer_named(&ctx, names.0, names.1, names.2).await?;
     let key = KinesisKey::Consumer(&consumer.name.stream, &consumer.name.name).key();
     match svc.meta.commit(Txn::new().require_present(key.clone()).delete(key)).await {
-        Ok(_) => Ok(DeregisterStreamConsumerOutput {}),
+        Ok(_) => {
+            svc.subscriptions.end(&consumer.name);
+            Ok(DeregisterStreamConsumerOutput {})
+        }
         Err(CommitError::Conflict { .. }) => Err(not_found(&consumer.name)),
         Err(CommitError::Meta(error)) => Err(from_meta(error)),
     }
