@@ -77,6 +77,35 @@ async fn an_error_in_the_stream_is_its_last_frame() {
     world.client().call(TOY, "Echo", &json!({"Name": "a"})).await.unwrap();
 }
 
+/// SDKs make the modelled exception of the first form and know nothing of the second.
+#[tokio::test]
+async fn an_error_of_the_union_is_an_exception_and_any_other_only_an_error() {
+    let world = World::start().await;
+    let client = world.client();
+    for (name, headers, document) in [
+        (
+            "modelled",
+            [(":message-type", "exception"), (":exception-type", "NoteException")],
+            Some(json!({"message": "no more", "Extra": 7})),
+        ),
+        ("ours", [(":message-type", "error"), (":error-code", "InternalFailure")], None),
+    ] {
+        let body = Bytes::from(json!({ "Name": name }).to_string());
+        let prepared = client.prepare(TOY, "Stream", body).unwrap();
+        let answer = client.send_prepared(&prepared).await.unwrap();
+        let mut frames = bytes::BytesMut::from(&answer.body[..]);
+        let mut last = None;
+        while let Some(frame) = crate::event_stream::decode(&mut frames).unwrap() {
+            last = Some(frame);
+        }
+        let last = last.unwrap();
+        for (name, value) in headers {
+            assert_eq!(last.header(name), Some(value));
+        }
+        assert_eq!(serde_json::from_slice(&last.payload).ok(), document);
+    }
+}
+
 #[tokio::test]
 async fn an_event_goes_out_when_it_is_there_and_not_when_the_next_one_is() {
     let world = World::start().await;
