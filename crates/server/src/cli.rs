@@ -27,6 +27,9 @@ pub enum Command {
     Env(EnvArgs),
     /// Say whether the server runs, where, and what it holds.
     Status(ClientArgs),
+    /// Look at the files of the log.
+    #[command(subcommand)]
+    Log(LogCommand),
 }
 
 #[derive(Clone, Debug, Default, Args)]
@@ -122,6 +125,28 @@ pub struct ClientArgs {
     /// Data directory of the server.
     #[arg(long, value_name = "DIR", env = "MULGIL_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum LogCommand {
+    /// Read every frame and compare its checksums; exit code 1 if anything is damaged. Changes nothing, and
+    /// may be done while the server runs.
+    Inspect(InspectArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// Data directory of the server.
+    #[arg(long, value_name = "DIR", env = "MULGIL_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Print every frame, one a line, before the summary.
+    #[arg(long)]
+    pub frames: bool,
+
+    /// Print JSON: one object, and with --frames one more for each frame before it, one a line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use rt::Rt;
-use server::cli::{Cli, Command};
-use server::commands::{env, sql, status};
+use server::cli::{Cli, Command, LogCommand};
+use server::commands::{env, inspect, sql, status};
 use server::config::Config;
 use server::{demo, run};
 
@@ -38,5 +38,6 @@ async fn command(cli: Cli) -> Result<()> {
         Command::Sql(args) => sql::run(&args, rt).await,
         Command::Env(args) => env::run(&args),
         Command::Status(args) => status::run(&args, rt).await,
+        Command::Log(LogCommand::Inspect(args)) => inspect::run(args, &rt).await,
     }
 }

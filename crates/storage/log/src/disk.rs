@@ -79,11 +79,7 @@ impl Directory {
 
 impl Disk for Directory {
     fn names(&self) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.path)? {
-            names.extend(entry?.file_name().into_string());
-        }
-        Ok(names)
+        names_in(&self.path)
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
@@ -115,6 +111,33 @@ impl Disk for Directory {
     fn sync_names(&self) -> io::Result<()> {
         self.handle.sync_all()
     }
+}
+
+/// A directory that others may hold and change.
+pub(crate) struct ReadOnly {
+    path: PathBuf,
+}
+
+impl ReadOnly {
+    pub(crate) fn new(path: &Path) -> ReadOnly {
+        ReadOnly { path: path.into() }
+    }
+
+    pub(crate) fn names(&self) -> io::Result<Vec<String>> {
+        names_in(&self.path)
+    }
+
+    pub(crate) fn open(&self, name: &str) -> io::Result<File> {
+        File::open(self.path.join(name))
+    }
+}
+
+fn names_in(path: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path)? {
+        names.extend(entry?.file_name().into_string());
+    }
+    Ok(names)
 }
 
 /// The most slices the kernel takes in one call (IOV_MAX).

@@ -33,6 +33,7 @@ pub mod disk;
 mod error;
 mod frame;
 mod index;
+pub mod inspect;
 mod journal;
 mod keys;
 mod lru;

@@ -2,6 +2,7 @@ mod basics;
 mod concurrency;
 mod disk;
 mod faults;
+mod fuzz;
 mod model;
 mod recovery;
 mod reshard;
@@ -26,18 +27,18 @@ const DAY: Duration = Duration::from_secs(86_400);
 const ALL: ReadLimit = ReadLimit { records: usize::MAX, bytes: usize::MAX };
 
 /// A log on a temporary directory, with a clock and a disk that obey the test.
-struct Bench {
-    dir: TempDir,
+pub(crate) struct Bench {
+    pub(crate) dir: TempDir,
     meta: Meta,
     rt: Rt,
-    clock: ManualClock,
+    pub(crate) clock: ManualClock,
     settings: LogSettings,
     faults: Arc<Faults>,
-    log: Log,
+    pub(crate) log: Log,
 }
 
 impl Bench {
-    async fn new() -> Bench {
+    pub(crate) async fn new() -> Bench {
         Bench::with(settings()).await
     }
 
@@ -51,7 +52,7 @@ impl Bench {
     }
 
     /// As after an orderly shutdown.
-    async fn reopen(&mut self) {
+    pub(crate) async fn reopen(&mut self) {
         self.log.close().await;
         let (rt, _) = Rt::manual(START, 8);
         // Lets go of the directory before it is taken again.
@@ -90,13 +91,13 @@ impl Bench {
         }
     }
 
-    async fn topic(&self, name: &str, partitions: u32) -> TopicId {
+    pub(crate) async fn topic(&self, name: &str, partitions: u32) -> TopicId {
         let id = topic_id(name);
         self.log.create_topic(&id, partitions, DAY).await.expect("a new topic");
         id
     }
 
-    async fn append(&self, id: &TopicId, partition: u32, data: &[&str]) -> Appended {
+    pub(crate) async fn append(&self, id: &TopicId, partition: u32, data: &[&str]) -> Appended {
         let batch = batch(partition, data.iter().copied());
         self.log.append(id, vec![batch]).await.expect("an append")[0]
     }
@@ -135,7 +136,7 @@ fn topic_id(name: &str) -> TopicId {
     TopicId::new(Scope::new(account, Region::new("us-east-1").expect("a region")), "stream", name)
 }
 
-fn batch<T: AsRef<str>>(partition: u32, data: impl IntoIterator<Item = T>) -> Batch {
+pub(crate) fn batch<T: AsRef<str>>(partition: u32, data: impl IntoIterator<Item = T>) -> Batch {
     let record = |data: T| NewRecord { key: "key".into(), data: data.as_ref().to_owned().into() };
     Batch { partition, records: data.into_iter().map(record).collect() }
 }
