@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use log::{Appended, Batch, Log, LogError, Offset, Position, ReadLimit};
+use log::{Appended, Batch, Change, Log, LogError, Offset, Position, ReadLimit};
+use meta::Txn;
 use rt::Rt;
 
 use crate::schedule::Kind;
@@ -45,7 +46,18 @@ pub async fn create_topics(world: &World, log: &Log) -> Result<(), LogError> {
             Ok(_) | Err(LogError::TopicExists(_)) => {}
             Err(error) => return Err(error),
         }
+        learn_partitions(world, log, place).await?;
     }
+    Ok(())
+}
+
+/// A reshard may have been committed whose caller was not told.
+async fn learn_partitions(world: &World, log: &Log, topic: usize) -> Result<(), LogError> {
+    let floors = world.topics.borrow().floors(topic);
+    let id = world.topics.borrow_mut().topic(topic).id.clone();
+    let described = log.topic(&id).await?;
+    let result = world.topics.borrow_mut().described(topic, &described, &floors);
+    world.check(result);
     Ok(())
 }
 
@@ -78,7 +90,7 @@ impl Client {
     fn send(&self, topic: usize) -> (Ticket, u32, Batch) {
         let count = self.world.below(self.world.plan.records_max + 1) as u32;
         let mut topics = self.world.topics.borrow_mut();
-        let partition = self.world.below(u64::from(topics.topic(topic).count)) as u32;
+        let partition = self.world.below(topics.topic(topic).width()) as u32;
         let ticket = topics.begin(topic, partition, self.world.now(), self.world.set_back.get());
         let (batch, records) = topics.topic(topic).partitions[partition as usize].send(count);
         self.world.trace.note(format_args!("append {topic}/{partition} batch {batch}: {count} records"));
@@ -175,6 +187,7 @@ impl Client {
                 5 => self.trim().await,
                 6 => self.set_retention(topic).await,
                 7 if self.world.chance(self.world.plan.deletions) => self.replace_topic(topic).await,
+                8 if self.world.plan.reshards => self.reshard(topic).await,
                 _ => self.describe(topic).await,
             }
         }
@@ -238,12 +251,44 @@ impl Client {
             let mut topics = world.topics.borrow_mut();
             (topics.topic(topic).id.clone(), topics.topic(topic).incarnation)
         };
+        let floors = world.topics.borrow().floors(topic);
         let described = self.log.topic(&id).await;
         let mut topics = world.topics.borrow_mut();
         if let Ok(described) = described
             && topics.is_current(topic, incarnation)
         {
-            let result = topics.topic(topic).described(&described);
+            let result = topics.described(topic, &described, &floors);
+            drop(topics);
+            world.check(result);
+        }
+    }
+
+    /// Splits a partition, or merges it with its neighbour.
+    async fn reshard(&self, topic: usize) {
+        let world = &self.world;
+        let (id, incarnation) = {
+            let mut topics = world.topics.borrow_mut();
+            (topics.topic(topic).id.clone(), topics.topic(topic).incarnation)
+        };
+        let Ok(now) = self.log.topic(&id).await else { return };
+        let mut open: Vec<_> =
+            now.partitions.iter().filter(|partition| partition.closed_at.is_none()).collect();
+        open.sort_unstable_by_key(|partition| partition.range.start);
+        let place = world.below(open.len() as u64) as usize;
+        let Some(one) = open.get(place) else { return };
+        let change = match open.get(place + 1) {
+            Some(next) if open.len() > 2 => Change::Merge { left: one.index, right: next.index },
+            _ => Change::Split { partition: one.index, at: one.range.start / 2 + one.range.end / 2 + 1 },
+        };
+        world.trace.note(format_args!("reshard {topic}: {change:?}"));
+        let floors = world.topics.borrow().floors(topic);
+        let answer = self.log.reshard(&id, &now.incarnation, vec![change], Txn::new()).await;
+        world.trace.note(format_args!("reshard {topic}: {:?}", answer.is_ok()));
+        let mut topics = world.topics.borrow_mut();
+        if let Ok(described) = answer
+            && topics.is_current(topic, incarnation)
+        {
+            let result = topics.described(topic, &described, &floors);
             drop(topics);
             world.check(result);
         }
@@ -252,7 +297,7 @@ impl Client {
     fn any_partition(&self) -> (usize, u32) {
         let mut topics = self.world.topics.borrow_mut();
         let topic = self.world.below(topics.len() as u64) as usize;
-        (topic, self.world.below(u64::from(topics.topic(topic).count)) as u32)
+        (topic, self.world.below(topics.topic(topic).width()) as u32)
     }
 
     /// Up to some milliseconds, or only until others had a turn.
@@ -307,6 +352,8 @@ fn explain(world: &World, ticket: Ticket, error: &LogError) {
     let faults = &world.plan.faults;
     let expected = match error {
         LogError::NoSuchTopic(_) => world.plan.deletions > 0,
+        // One that was closed longer ago than records are kept.
+        LogError::NoSuchPartition { .. } => world.plan.reshards,
         LogError::Io(_) => !world.calm.get() && faults.reads + faults.names > 0,
         _ => false,
     };
@@ -323,6 +370,8 @@ fn promises_nothing_written(error: &LogError) -> bool {
             | LogError::RecordTooLarge { .. }
             | LogError::NoSuchTopic(_)
             | LogError::NoSuchPartition { .. }
+            | LogError::PartitionClosed { .. }
+            | LogError::Sealed
     )
 }
 
@@ -341,7 +390,10 @@ fn give_way() -> impl Future<Output = ()> {
 pub async fn use_everything(world: &World, log: &Log) {
     let count = world.topics.borrow().len();
     for topic in 0..count {
-        let partitions = world.topics.borrow_mut().topic(topic).count;
+        if let Err(error) = learn_partitions(world, log, topic).await {
+            world.check(Err(format!("a topic is not described: {error:?}")));
+        }
+        let partitions = world.topics.borrow_mut().topic(topic).width() as u32;
         for partition in 0..partitions {
             append_one(world, log, topic, partition).await;
             read_all(world, log, topic, partition).await;
@@ -353,7 +405,7 @@ pub async fn use_everything(world: &World, log: &Log) {
 pub async fn read_everything(world: &World, log: &Log) {
     let count = world.topics.borrow().len();
     for topic in 0..count {
-        let partitions = world.topics.borrow_mut().topic(topic).count;
+        let partitions = world.topics.borrow_mut().topic(topic).width() as u32;
         for partition in 0..partitions {
             read_all(world, log, topic, partition).await;
         }
@@ -373,6 +425,9 @@ async fn append_one(world: &World, log: &Log, topic: usize, partition: u32) {
     let latest = topics.latest();
     let result = topics.end(ticket, world.set_back.get(), |model, _, _| match &answer {
         Ok(appended) => model.acknowledge(batch, &appended[0], latest),
+        Err(LogError::PartitionClosed { .. } | LogError::NoSuchPartition { .. }) if model.is_closed() => {
+            model.refuse(batch)
+        }
         Err(error) => Err(format!("the disk works again, but an append fails: {error:?}")),
     });
     drop(topics);

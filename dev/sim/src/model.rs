@@ -34,6 +34,8 @@ pub struct Model {
     /// The greatest tail that anybody was told.
     floor: Offset,
     trimmed: Offset,
+    /// No record lies here or behind.
+    closed_at: Option<Offset>,
     /// Batches of which records are gone that were certain. Only rot may do that.
     lost: BTreeSet<u32>,
 }
@@ -163,6 +165,22 @@ impl Model {
         }
     }
 
+    /// The partition takes no more records, and its tail is final.
+    pub fn close(&mut self, at: Offset) -> Result<(), Violation> {
+        if self.closed_at.is_some_and(|before| before != at) {
+            return Err(format!("it was closed at {:?} and is closed at {at}", self.closed_at));
+        }
+        if at < self.floor {
+            return Err(format!("it was closed at {at}, {} was its tail before", self.floor));
+        }
+        self.closed_at = Some(at);
+        Ok(())
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed_at.is_some()
+    }
+
     pub fn trim(&mut self, before: Offset) {
         self.trimmed = self.trimmed.max(before);
     }
@@ -195,6 +213,9 @@ impl Model {
             } else {
                 Err(format!("{offset} was {before:?} and is {known:?}"))
             };
+        }
+        if self.closed_at.is_some_and(|closed| offset >= closed) {
+            return Err(format!("{name:?} is at {offset}, behind the end {:?}", self.closed_at));
         }
         let sent = &mut self.batches[name.batch as usize];
         let base =

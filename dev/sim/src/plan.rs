@@ -41,6 +41,8 @@ pub struct Plan {
     pub cancels: u64,
     /// How often in 1000 a topic is deleted and made anew when the keeper comes around.
     pub deletions: u64,
+    /// Whether partitions are split and merged.
+    pub reshards: bool,
 }
 
 impl Plan {
@@ -88,6 +90,7 @@ impl Plan {
             slowness: random.pick(&[Duration::ZERO, Duration::from_millis(5), Duration::from_secs(3)]),
             cancels: sometimes(random, &[0, 50]),
             deletions: sometimes(random, &[0, 0, 200]),
+            reshards: random.chance(400),
         }
     }
 }

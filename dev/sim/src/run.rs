@@ -118,9 +118,11 @@ fn start(world: &Rc<World>) {
     let log = world.log.borrow().clone();
     let rt = world.rt.borrow().clone();
     let (Some(log), Some(rt)) = (log, rt) else { return };
-    let created = schedule::drive(clients::create_topics(world, &log), || false);
+    let created = schedule::drive(clients::create_topics(world, &log), || world.goes_on());
     world.check(match created {
         Some(Ok(())) => Ok(()),
+        // The faults of the disk may be on.
+        Some(Err(log::LogError::Io(_))) => Ok(()),
         other => Err(format!("topics cannot be created: {other:?}")),
     });
     if !world.calm.get() {
@@ -154,8 +156,9 @@ fn end(world: &Rc<World>) {
         start(world);
     }
     world.heal();
-    world.tasks.clear();
-    while world.step_writer() == Step::Worked {}
+    world.tasks.clear_clients();
+    world.adopt();
+    while world.step_writer() == Step::Worked || world.tasks.poll_one(&world.random, true) {}
     settle(world, |world, log| Box::pin(clients::use_everything(world, log)));
     if world.violation().is_some() {
         return;

@@ -52,6 +52,8 @@ pub enum Kind {
     Client,
     /// Removes files and writes indexes; the log does these under a lock, so that only one may be under way.
     Keeper,
+    /// What the log itself has spawned: it goes on when those who asked for it are gone.
+    Log,
 }
 
 /// The tasks of one process.
@@ -90,7 +92,7 @@ impl Tasks {
             let may = |slot: &Slot| {
                 slot.work.is_some()
                     && slot.ready.0.load(Ordering::SeqCst)
-                    && (keepers_too || slot.kind == Kind::Client)
+                    && (keepers_too || slot.kind != Kind::Keeper)
             };
             slots.iter().enumerate().filter(|(_, slot)| may(slot)).map(|(place, _)| place).collect()
         };
@@ -109,6 +111,15 @@ impl Tasks {
             self.slots.borrow_mut()[place].work = Some(work);
         }
         true
+    }
+
+    /// Drops those of clients; none may be being polled.
+    pub fn clear_clients(&self) {
+        let (kept, gone) = std::mem::take(&mut *self.slots.borrow_mut())
+            .into_iter()
+            .partition(|slot| slot.kind == Kind::Log);
+        *self.slots.borrow_mut() = kept;
+        drop::<Vec<Slot>>(gone);
     }
 
     /// Drops all; none may be being polled.

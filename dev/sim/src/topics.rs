@@ -103,7 +103,8 @@ impl Topics {
             incarnation: model.incarnation,
             partition,
             begun: Begun {
-                floor: model.partitions[partition as usize].floor(),
+                // A topic made anew has fewer.
+                floor: model.partitions.get(partition as usize).map_or(0, Model::floor),
                 expired_before: Some(now.as_millis() - longest),
             },
             changes: model.changes,
@@ -127,8 +128,17 @@ impl Topics {
             begun.expired_before = None;
         }
         let place = format!("{} {}", model.id.name, ticket.partition);
-        check(&mut model.partitions[ticket.partition as usize], begun, model.expired)
-            .map_err(|violation| format!("{place}: {violation}"))
+        let Some(partition) = model.partitions.get_mut(ticket.partition as usize) else { return Ok(()) };
+        check(partition, begun, model.expired).map_err(|violation| format!("{place}: {violation}"))
+    }
+
+    /// The tails that were shown up to now.
+    pub fn floors(&self, topic: usize) -> Vec<Offset> {
+        self.all[topic].partitions.iter().map(Model::floor).collect()
+    }
+
+    pub fn described(&mut self, topic: usize, described: &Topic, floors: &[Offset]) -> Result<(), Violation> {
+        self.all[topic].described(described, floors, &mut self.next_tag, self.data_max)
     }
 
     pub fn is_current(&self, topic: usize, incarnation: u32) -> bool {
@@ -137,6 +147,11 @@ impl Topics {
 }
 
 impl TopicModel {
+    /// How many partitions there are or were.
+    pub fn width(&self) -> u64 {
+        self.partitions.len() as u64
+    }
+
     pub fn begin_retention(&mut self, to: i64) {
         self.retention.push(to);
         self.changes += 1;
@@ -147,17 +162,35 @@ impl TopicModel {
         self.changes += 1;
     }
 
-    /// What the log says of the topic.
-    pub fn described(&mut self, topic: &Topic) -> Result<(), Violation> {
-        if topic.partitions.len() != self.count as usize {
-            return Err(format!("{} has {} partitions", self.id.name, topic.partitions.len()));
-        }
-        for (model, partition) in self.partitions.iter().zip(&topic.partitions) {
-            if partition.tail < model.floor() {
-                return Err(regressed(partition.tail, model.floor()));
+    /// What the log says of the topic. Children of closed partitions are new; closed ones may be forgotten.
+    /// `floors` are from before it was asked.
+    fn described(
+        &mut self,
+        topic: &Topic,
+        floors: &[Offset],
+        next_tag: &mut u32,
+        data_max: u64,
+    ) -> Result<(), Violation> {
+        for partition in &topic.partitions {
+            let place = partition.index as usize;
+            while self.partitions.len() <= place {
+                self.partitions.push(Model::new(*next_tag, data_max));
+                *next_tag += 1;
+            }
+            let model = &mut self.partitions[place];
+            let floor = floors.get(place).copied().unwrap_or_default();
+            if partition.tail < floor {
+                return Err(regressed(partition.tail, floor));
+            }
+            if let Some(at) = partition.closed_at {
+                model.close(at)?;
             }
         }
-        Ok(())
+        let is_known =
+            |index: usize| topic.partitions.iter().any(|partition| partition.index as usize == index);
+        let gone =
+            self.partitions.iter().enumerate().find(|(index, model)| !model.is_closed() && !is_known(*index));
+        gone.map_or(Ok(()), |(index, _)| Err(format!("{} has no partition {index}", self.id.name)))
     }
 }
 

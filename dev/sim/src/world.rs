@@ -17,7 +17,7 @@ use crate::machine::{Faults, Lie, Machine, Op};
 use crate::model::Violation;
 use crate::plan::Plan;
 use crate::random::Random;
-use crate::schedule::{Depth, Host, Tasks};
+use crate::schedule::{Depth, Host, Kind, Tasks};
 use crate::topics::Topics;
 use crate::trace::Trace;
 
@@ -173,6 +173,7 @@ impl World {
     /// Somebody does something, the same from within a disk operation as from outside. False if nobody can.
     pub fn act(&self) -> bool {
         let keepers_too = self.exclusive.get() == 0;
+        self.adopt();
         match self.below(10) {
             0..5 => self.tasks.poll_one(&self.random, keepers_too),
             5..8 => self.step_writer() == Step::Worked,
@@ -182,6 +183,12 @@ impl World {
                 true
             }
         }
+    }
+
+    /// What the log has spawned becomes one of the tasks.
+    pub fn adopt(&self) {
+        let spawned = self.rt.borrow().as_ref().map(Rt::take_spawned);
+        spawned.into_iter().flatten().for_each(|task| self.tasks.spawn(Kind::Log, task));
     }
 
     pub fn step_writer(&self) -> Step {

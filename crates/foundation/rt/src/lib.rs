@@ -24,7 +24,7 @@ mod timestamp;
 pub use backoff::Backoff;
 pub use clock::ManualClock;
 pub use stop::Stop;
-pub use tasks::{Task, TaskError};
+pub use tasks::{Spawned, Task, TaskError};
 pub use timestamp::Timestamp;
 
 use std::future::Future;
@@ -60,8 +60,9 @@ impl Rt {
         (Rt::new(Clock::Manual(clock.clone()), Random::seeded(seed)), clock)
     }
 
-    /// Like [`Rt::manual`], and [`Rt::blocking`] runs its work on the thread that awaits it, after others had a
-    /// turn: for simulations, which decide all order themselves.
+    /// Like [`Rt::manual`] without any other thread, for simulations, which decide all order themselves:
+    /// [`Rt::blocking`] runs its work on the thread that awaits it, after others had a turn, and what is spawned
+    /// waits for whoever calls [`Rt::take_spawned`] to drive it.
     pub fn stepped(start: Timestamp, seed: u64) -> (Rt, ManualClock) {
         let clock = ManualClock::new(start);
         let rt = Rt::with_tasks(Clock::Manual(clock.clone()), Random::seeded(seed), Tasks::on_one_thread());
@@ -107,6 +108,11 @@ impl Rt {
         F::Output: Send + 'static,
     {
         self.inner.tasks.spawn(name, future)
+    }
+
+    /// The tasks of a stepped machine that were spawned since the last call, for the caller to drive.
+    pub fn take_spawned(&self) -> Vec<Spawned> {
+        self.inner.tasks.take_spawned()
     }
 
     /// Runs `work` on a thread that may block and returns its result. A panic in `work` goes on here.

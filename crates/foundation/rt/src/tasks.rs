@@ -6,17 +6,22 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 /// The running tasks of an [`Rt`](crate::Rt), by name.
 #[derive(Clone, Default)]
 pub(crate) struct Tasks {
     shared: Arc<Shared>,
-    /// Blocking work stays on the thread that awaits it.
-    one_thread: bool,
+    /// Of a machine that is stepped: blocking work stays on the thread that awaits it, and tasks wait here for
+    /// whoever drives them.
+    stepped: Option<Arc<Mutex<Vec<Spawned>>>>,
 }
+
+/// A task of a stepped machine.
+pub type Spawned = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 #[derive(Default)]
 struct Shared {
@@ -32,7 +37,11 @@ struct Running {
 
 impl Tasks {
     pub(crate) fn on_one_thread() -> Tasks {
-        Tasks { one_thread: true, ..Tasks::default() }
+        Tasks { stepped: Some(Arc::default()), ..Tasks::default() }
+    }
+
+    pub(crate) fn take_spawned(&self) -> Vec<Spawned> {
+        self.stepped.as_ref().map(|waiting| std::mem::take(&mut *waiting.lock())).unwrap_or_default()
     }
 
     #[expect(
@@ -46,13 +55,26 @@ impl Tasks {
     {
         let registered = self.register(name);
         let span = tracing::info_span!(parent: None, "task", task.name = name);
-        let handle = tokio::spawn(
-            async move {
-                let _registered = registered;
-                future.await
+        let work = async move {
+            let _registered = registered;
+            future.await
+        }
+        .instrument(span);
+        let handle = match &self.stepped {
+            None => Handle::Tokio(tokio::spawn(work)),
+            Some(waiting) => {
+                let (done, output) = oneshot::channel();
+                let stop = CancellationToken::new();
+                let stopped = stop.clone();
+                waiting.lock().push(Box::pin(async move {
+                    if let Some(output) = stopped.run_until_cancelled(work).await {
+                        // Nobody may wait any more.
+                        let _gone = done.send(output);
+                    }
+                }));
+                Handle::Stepped(output, stop)
             }
-            .instrument(span),
-        );
+        };
         Task { name, handle }
     }
 
@@ -63,7 +85,7 @@ impl Tasks {
         F: FnOnce() -> T + Send + 'static,
     {
         let registered = self.register(name);
-        if self.one_thread {
+        if self.stepped.is_some() {
             give_way().await;
             return work();
         }
@@ -147,7 +169,13 @@ impl Drop for Registered {
 #[derive(Debug)]
 pub struct Task<T> {
     name: &'static str,
-    handle: JoinHandle<T>,
+    handle: Handle<T>,
+}
+
+#[derive(Debug)]
+enum Handle<T> {
+    Tokio(JoinHandle<T>),
+    Stepped(oneshot::Receiver<T>, CancellationToken),
 }
 
 impl<T> Task<T> {
@@ -157,11 +185,17 @@ impl<T> Task<T> {
 
     /// Ends the task at its next await point.
     pub fn abort(&self) {
-        self.handle.abort();
+        match &self.handle {
+            Handle::Tokio(handle) => handle.abort(),
+            Handle::Stepped(_, stop) => stop.cancel(),
+        }
     }
 
     pub fn is_finished(&self) -> bool {
-        self.handle.is_finished()
+        match &self.handle {
+            Handle::Tokio(handle) => handle.is_finished(),
+            Handle::Stepped(output, _) => !output.is_empty() || output.is_terminated(),
+        }
     }
 }
 
@@ -170,9 +204,14 @@ impl<T> Future for Task<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let name = self.name;
-        Pin::new(&mut self.handle).poll(context).map_err(|error| {
-            if error.is_panic() { TaskError::Panicked { name } } else { TaskError::Aborted { name } }
-        })
+        match &mut self.handle {
+            Handle::Tokio(handle) => Pin::new(handle).poll(context).map_err(|error| {
+                if error.is_panic() { TaskError::Panicked { name } } else { TaskError::Aborted { name } }
+            }),
+            Handle::Stepped(output, _) => {
+                Pin::new(output).poll(context).map_err(|_| TaskError::Aborted { name })
+            }
+        }
     }
 }
 

@@ -85,6 +85,22 @@ fn blocking_work_of_a_stepped_machine_runs_where_it_is_awaited_after_others_had_
     assert_eq!(work.as_mut().poll(&mut context), std::task::Poll::Ready(true));
 }
 
+#[test]
+fn tasks_of_a_stepped_machine_run_when_they_are_driven() {
+    let (rt, _clock) = Rt::stepped(START, 1);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let (mut first, mut second) = (rt.spawn("first", async { 7 }), rt.spawn("second", async { 8 }));
+    assert!(std::pin::Pin::new(&mut first).poll(&mut context).is_pending());
+    second.abort();
+    for mut task in rt.take_spawned() {
+        assert!(task.as_mut().poll(&mut context).is_ready());
+    }
+    assert!(rt.take_spawned().is_empty() && first.is_finished());
+    assert!(matches!(std::pin::Pin::new(&mut first).poll(&mut context), std::task::Poll::Ready(Ok(7))));
+    let aborted = std::pin::Pin::new(&mut second).poll(&mut context);
+    assert!(matches!(aborted, std::task::Poll::Ready(Err(TaskError::Aborted { name: "second" }))));
+}
+
 #[tokio::test]
 async fn shutdown_waits_for_tasks_that_answer_and_names_those_that_do_not() {
     let rt = Rt::system();
