@@ -13,7 +13,7 @@ from pipeline import create_stream
 from server import free_port, wait_until
 
 KEYS = 20
-MODES = ("polling",)
+MODES = ("polling", "fanout")
 # Two JVMs and a third for the leases start on cores that do other things too.
 GUARD_SECONDS = 180
 

@@ -45,6 +45,13 @@ def test_records_put_are_read_and_errors_have_their_names(peer, server, fresh):
     assert seen["badIterator"] == "InvalidArgumentException"
 
 
+def test_a_subscription_pushes_what_is_there_and_what_comes(peer, server, fresh):
+    seen = peers.converse(peer, server, fresh("s"), "subscribe")["subscribe"]
+    assert seen["status"] == "ACTIVE" and seen["consumers"] == []
+    assert seen["texts"] == [f"record-{n}" for n in range(40)]
+    assert seen["continues"] and seen["behind"] >= 0
+
+
 def test_resharding_keeps_records_and_their_order(peer, server, fresh):
     seen = peers.converse(peer, server, fresh("s"), "reshard")["reshard"]
     assert by_key(seen["records"]) == put_by_key(80, 5)
@@ -60,8 +67,9 @@ def test_resharding_keeps_records_and_their_order(peer, server, fresh):
 @pytest.mark.parametrize("name", [name for name in PEERS if name != "rust"])
 def test_the_same_over_tls(name, server, fresh):
     # The Rust peer is built without TLS, which would take longer to compile than everything else.
-    seen = peers.converse(PEERS[name](), server, fresh("s"), "put-get", **peers.tls(server))
+    seen = peers.converse(PEERS[name](), server, fresh("s"), "put-get", "subscribe", **peers.tls(server))
     assert by_key(seen["put-get"]["records"]) == put_by_key(100, 7)
+    assert seen["subscribe"]["texts"] == [f"record-{n}" for n in range(40)]
 
 
 class TestAwsCli:
