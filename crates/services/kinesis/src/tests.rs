@@ -12,7 +12,9 @@ mod tagging;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{ApiError, Caller, Limits, LocalAccount, MemoryCredentials, Principal, Router, Service};
+use aws::{
+    ApiError, Caller, Credential, Limits, LocalAccount, MemoryCredentials, Principal, Router, Service,
+};
 use log::{Log, LogSettings};
 use meta::Meta;
 use names::{AccountId, Region, Scope};
@@ -124,7 +126,9 @@ impl World {
 fn serve(rt: &Rt, meta: &Meta, log: &Log, limits: Throughput) -> (Arc<Kinesis>, Caller, Router) {
     let settings = KinesisSettings { limits };
     let kinesis = Arc::new(Kinesis::with_settings(rt.clone(), meta.clone(), log.clone(), settings));
-    let credentials = Arc::new(MemoryCredentials::new());
+    let account = AccountId::new("123456789012").unwrap();
+    let key = Credential::root(account, "secret");
+    let credentials = Arc::new(MemoryCredentials::new().with("AKIDEXAMPLE", key));
     let mut router = Router::builder(rt.clone(), Arc::new(LocalAccount), credentials, Limits::default());
     router.service(Service::new(&model::SERVICE, kinesis.clone(), operations()));
     (kinesis, router.caller(), router.build())

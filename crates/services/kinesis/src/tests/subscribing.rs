@@ -255,3 +255,34 @@ async fn a_large_backlog_comes_in_bounded_events() {
     };
     assert_eq!(sizes, [(2, 2000), (2, 2000), (2, 2000), (2, 0)]);
 }
+
+#[tokio::test]
+async fn over_http_it_is_an_event_stream_with_modelled_errors() {
+    use aws::client::{Client, Credentials, Target};
+    let (world, consumer) = World::subscribed(Throughput::Machine).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    world.rt.spawn("listener", aws::serve(listener, world.router.clone(), world.rt.stop()));
+    let key = Credentials::new("AKIDEXAMPLE", "secret");
+    let client = Client::with_rt(&endpoint, key, "us-east-1", world.rt.clone());
+    let input =
+        json!({"ConsumerARN": consumer, "ShardId": SHARD_0, "StartingPosition": {"Type": "TRIM_HORIZON"}});
+    let (_, number) = world.put("s", "k", "data").await;
+    let mut events = client.subscribe(Target::KINESIS, "SubscribeToShard", &input).await.unwrap();
+    let initial = events.next().await.unwrap().unwrap();
+    assert_eq!(initial.header(":event-type"), Some("initial-response"));
+    let event = events.next().await.unwrap().unwrap();
+    assert_eq!(event.header(":event-type"), Some("SubscribeToShardEvent"));
+    let event: Value = serde_json::from_slice(&event.payload).unwrap();
+    assert_eq!(
+        (from_base64(&event["Records"][0]["Data"]), &event["ContinuationSequenceNumber"]),
+        ("data".to_owned(), &json!(number))
+    );
+    assert_eq!((&event["MillisBehindLatest"], event.get("ChildShards")), (&json!(0), None));
+    let refused = client.subscribe(Target::KINESIS, "SubscribeToShard", &input).await.err().unwrap();
+    assert_eq!((refused.code.as_str(), refused.status), ("ResourceInUseException", 400));
+    world.ok("DeregisterStreamConsumer", json!({"ConsumerARN": consumer})).await;
+    let end = events.next().await.unwrap_err();
+    assert_eq!(end.code, "ResourceNotFoundException");
+    assert!(events.next().await.unwrap().is_none());
+}
