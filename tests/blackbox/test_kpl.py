@@ -6,7 +6,8 @@ import subprocess
 
 import peers
 import pytest
-from pipeline import create_stream
+from pipeline import create_delivery, create_stream, parquet_table, to_parquet
+from server import wait_until
 
 RECORDS = 2000
 KEYS = 7
@@ -43,3 +44,12 @@ def test_the_client_library_takes_the_aggregates_apart(server, produced):
     # The library sends batches side by side, so that it keeps no order.
     assert {key: sorted(ids) for key, ids in keys.items()} == {
         f"key-{key}": list(range(key, RECORDS, KEYS)) for key in range(KEYS)}
+
+
+def test_a_delivery_takes_the_aggregates_apart(produced, firehose, glue, sql, bucket, database, fresh):
+    parquet_table(glue, database, "rows", f"s3://{bucket}/rows/", [("id", "bigint"), ("name", "string")])
+    create_delivery(firehose, fresh("d"), bucket, source=produced, prefix="rows/",
+                    conversion=to_parquet(database, "rows", "us-east-1"))
+    wait_until(lambda: sql.value("SELECT count(*) FROM rows") >= RECORDS, "every record is a row", every=0.1)
+    assert sql.rows("SELECT count(*), count(DISTINCT id), max(id), max_by(name, id) FROM rows") == [
+        (RECORDS, RECORDS, RECORDS - 1, f"record-{RECORDS - 1}")]
