@@ -16,6 +16,26 @@ fn the_log_keeps_its_promises_on_a_fixed_set_of_seeds() {
     FIXED_SEEDS.for_each(holds);
 }
 
+/// Fails where recovery serves what it has only read from the system's memory.
+#[test]
+fn what_recovery_serves_does_not_vanish_with_the_power() {
+    holds(20);
+}
+
+/// Fails where a file is written on after a sync of it has failed.
+#[test]
+fn a_file_whose_write_failed_is_not_written_again() {
+    holds(1640);
+}
+
+/// Each found a bug when it was run first: reads that retention made fail (1360), tails that went back when a
+/// partition's last frame rotted (1178, 3274), a damaged segment header that hid its frames (2140), and a
+/// page with a record past its own tail (204).
+#[test]
+fn seeds_that_found_a_bug_once_hold() {
+    [204, 1178, 1360, 2140, 3274].into_iter().for_each(holds);
+}
+
 #[test]
 fn one_seed_makes_the_same_trace_twice_and_another_a_different_one() {
     let options = Options { keeps_text: true, lie: None };
