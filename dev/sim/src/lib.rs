@@ -17,8 +17,9 @@
 //!
 //! Whether the checker sees anything is shown by disks that lie ([`Lie`]), in the tests. With the log broken
 //! on purpose instead, these were caught: a group that is not synced before it is acknowledged (seed 0), what
-//! recovery read not being written again before it is served (seed 20), and a file that is written on after
-//! its write failed (seed 1640).
+//! recovery read not being written again before it is served (seed 20), a file that is written on after its
+//! write failed (seed 1640), a directory that is not synced after a segment was made (seed 2), a salt that is
+//! forgotten with a damaged header (seed 724), and a page that goes past its tail (seed 19).
 //!
 //! Start reading at [`run`].
 

@@ -28,12 +28,24 @@ fn a_file_whose_write_failed_is_not_written_again() {
     holds(1640);
 }
 
+/// Fails where a segment whose header is damaged forgets the salt that its frames told.
+#[test]
+fn frames_behind_a_damaged_segment_header_are_served() {
+    holds(724);
+}
+
+/// Fails where a page takes records that were published after it began.
+#[test]
+fn a_page_ends_at_its_tail() {
+    holds(19);
+}
+
 /// Each found a bug when it was run first: reads that retention made fail (1360), tails that went back when a
-/// partition's last frame rotted (1178, 3274), a damaged segment header that hid its frames (2140), and a
+/// partition's last frame rotted (1178), a damaged segment header that hid its frames (2140), and a
 /// page with a record past its own tail (204).
 #[test]
 fn seeds_that_found_a_bug_once_hold() {
-    [204, 1178, 1360, 2140, 3274].into_iter().for_each(holds);
+    [204, 1178, 1360, 2140].into_iter().for_each(holds);
 }
 
 #[test]
