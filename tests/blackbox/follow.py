@@ -21,10 +21,13 @@ class Follower:
         self.waiting = {shard: parents & known for shard, parents in self.waiting.items()}
 
     def shards(self) -> list[dict]:
-        pages = self.kinesis.get_paginator("list_shards").paginate(
-            StreamName=self.stream, ShardFilter={"Type": "FROM_TRIM_HORIZON"}
-        )
-        return [shard for page in pages for shard in page["Shards"]]
+        # boto3's own paginator sends the stream's name beside the token, which the service refuses.
+        page = self.kinesis.list_shards(StreamName=self.stream, ShardFilter={"Type": "FROM_TRIM_HORIZON"})
+        shards = page["Shards"]
+        while token := page.get("NextToken"):
+            page = self.kinesis.list_shards(NextToken=token)
+            shards += page["Shards"]
+        return shards
 
     def step(self) -> int:
         """Reads each shard whose parents are at their end once; how many records came."""

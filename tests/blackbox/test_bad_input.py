@@ -90,7 +90,7 @@ class TestRequests:
         assert status == 400 and code == "UnknownOperationException" and "MakeCoffee" in message
 
     def test_an_operation_that_is_not_built_is_refused_by_name(self, server):
-        for service, operation in [("kinesis", "EnableEnhancedMonitoring"), ("athena", "StartSession"),
+        for service, operation in [("kinesis", "StartStreamEncryption"), ("athena", "StartSession"),
                                    ("glue", "StartJobRun"), ("firehose", "StartDeliveryStreamEncryption")]:
             status, code, message = raw.call(server, service, operation, {})
             assert status in (400, 501) and operation in message, (service, code, message)

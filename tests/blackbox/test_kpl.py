@@ -23,19 +23,17 @@ def run(command: list, environment: dict) -> dict:
     return json.loads(done.stdout)
 
 
-@pytest.fixture(scope="module")
-def produced(server):
-    """A stream that the library wrote to, which two deliveries' worth of tests read."""
-    command = peers.java("kpl", "Produce")
-    kinesis = server.client("kinesis")
-    arn = create_stream(kinesis, "aggregated", shards=2)
-    seen = run([*command, "aggregated", str(RECORDS)], peers.environment(server) | peers.tls(server))
+def produce(server, stream: str) -> None:
+    """The library writes to a stream of two shards."""
+    command = [*peers.java("kpl", "Produce"), stream, str(RECORDS)]
+    seen = run(command, peers.environment(server) | peers.tls(server))
     assert seen["acknowledged"] == RECORDS and len(seen["shards"]) == 2
     assert seen["sequences"] < RECORDS / 10, "records were aggregated"
-    return arn
 
 
-def test_the_client_library_takes_the_aggregates_apart(server, produced):
+def test_the_client_library_takes_the_aggregates_apart(server, kinesis):
+    create_stream(kinesis, "aggregated", shards=2)
+    produce(server, "aggregated")
     seen = run([*peers.java("kcl", "Deaggregate"), "aggregated"], peers.environment(server))
     assert seen["raw"] < RECORDS / 10
     keys = collections.defaultdict(list)
@@ -46,10 +44,13 @@ def test_the_client_library_takes_the_aggregates_apart(server, produced):
         f"key-{key}": list(range(key, RECORDS, KEYS)) for key in range(KEYS)}
 
 
-def test_a_delivery_takes_the_aggregates_apart(produced, firehose, glue, sql, bucket, database, fresh):
+def test_a_delivery_takes_the_aggregates_apart(server, kinesis, firehose, glue, sql, bucket, database, fresh):
+    stream = fresh()
+    arn = create_stream(kinesis, stream, shards=2)
     parquet_table(glue, database, "rows", f"s3://{bucket}/rows/", [("id", "bigint"), ("name", "string")])
-    create_delivery(firehose, fresh("d"), bucket, source=produced, prefix="rows/",
+    create_delivery(firehose, fresh("d"), bucket, source=arn, prefix="rows/",
                     conversion=to_parquet(database, "rows", "us-east-1"))
+    produce(server, stream)
     wait_until(lambda: sql.value("SELECT count(*) FROM rows") >= RECORDS, "every record is a row", every=0.1)
     assert sql.rows("SELECT count(*), count(DISTINCT id), max(id), max_by(name, id) FROM rows") == [
         (RECORDS, RECORDS, RECORDS - 1, f"record-{RECORDS - 1}")]
