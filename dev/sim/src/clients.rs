@@ -282,6 +282,7 @@ impl Client {
         };
         world.trace.note(format_args!("reshard {topic}: {change:?}"));
         let floors = world.topics.borrow().floors(topic);
+        world.topics.borrow_mut().topic(topic).begin_close(change, incarnation);
         let answer = self.log.reshard(&id, &now.incarnation, vec![change], Txn::new()).await;
         world.trace.note(format_args!("reshard {topic}: {:?}", answer.is_ok()));
         let mut topics = world.topics.borrow_mut();
@@ -425,7 +426,7 @@ async fn append_one(world: &World, log: &Log, topic: usize, partition: u32) {
     let latest = topics.latest();
     let result = topics.end(ticket, world.set_back.get(), |model, _, _| match &answer {
         Ok(appended) => model.acknowledge(batch, &appended[0], latest),
-        Err(LogError::PartitionClosed { .. } | LogError::NoSuchPartition { .. }) if model.is_closed() => {
+        Err(LogError::PartitionClosed { .. } | LogError::NoSuchPartition { .. }) if model.may_be_closed() => {
             model.refuse(batch)
         }
         Err(error) => Err(format!("the disk works again, but an append fails: {error:?}")),

@@ -36,6 +36,8 @@ pub struct Model {
     trimmed: Offset,
     /// No record lies here or behind.
     closed_at: Option<Offset>,
+    /// A change that closes it was begun; whoever began it may have gone down before the answer.
+    closing: bool,
     /// Batches of which records are gone that were certain. Only rot may do that.
     lost: BTreeSet<u32>,
 }
@@ -177,8 +179,12 @@ impl Model {
         Ok(())
     }
 
-    pub fn is_closed(&self) -> bool {
-        self.closed_at.is_some()
+    pub fn begin_close(&mut self) {
+        self.closing = true;
+    }
+
+    pub fn may_be_closed(&self) -> bool {
+        self.closing || self.closed_at.is_some()
     }
 
     pub fn trim(&mut self, before: Offset) {

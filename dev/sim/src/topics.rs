@@ -1,6 +1,6 @@
 //! The topics of a run with the models of their partitions.
 
-use log::{Offset, Topic, TopicId};
+use log::{Change, Offset, Topic, TopicId};
 use names::{AccountId, Region, Scope};
 use rt::Timestamp;
 
@@ -152,6 +152,19 @@ impl TopicModel {
         self.partitions.len() as u64
     }
 
+    /// A change is begun that closes partitions, unless the topic is another by now.
+    pub fn begin_close(&mut self, change: Change, incarnation: u32) {
+        let parents = match change {
+            Change::Split { partition, .. } => vec![partition],
+            Change::Merge { left, right } => vec![left, right],
+        };
+        for parent in parents.into_iter().filter(|_| self.incarnation == incarnation) {
+            if let Some(model) = self.partitions.get_mut(parent as usize) {
+                model.begin_close();
+            }
+        }
+    }
+
     pub fn begin_retention(&mut self, to: i64) {
         self.retention.push(to);
         self.changes += 1;
@@ -188,8 +201,8 @@ impl TopicModel {
         }
         let is_known =
             |index: usize| topic.partitions.iter().any(|partition| partition.index as usize == index);
-        let gone =
-            self.partitions.iter().enumerate().find(|(index, model)| !model.is_closed() && !is_known(*index));
+        let mut all = self.partitions.iter().enumerate();
+        let gone = all.find(|(index, model)| !model.may_be_closed() && !is_known(*index));
         gone.map_or(Ok(()), |(index, _)| Err(format!("{} has no partition {index}", self.id.name)))
     }
 }
