@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use meta::{Revision, Txn};
-use objects::{ObjectError, ObjectWriter, Objects, PublishError, PutOptions, Staged};
+use objects::{EtagKind, ObjectError, ObjectWriter, Objects, PublishError, PutOptions, Staged};
 
 use crate::FlowError;
 
@@ -24,7 +24,7 @@ impl Output {
         key: &str,
         content_type: Option<String>,
     ) -> Result<Output, FlowError> {
-        let options = PutOptions { content_type, ..PutOptions::default() };
+        let options = PutOptions { content_type, etag: EtagKind::Unique, ..PutOptions::default() };
         match objects.writer(bucket, key, options).await {
             Ok(writer) => Ok(Output { bucket: bucket.to_owned(), writer }),
             Err(source) => Err(sink_error(bucket, source)),

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
+use crate::EtagKind;
+
 /// The checksums an object can be stored with.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -66,7 +68,7 @@ impl Checksums {
 
 /// Digests a stream of bytes in all wanted ways at once.
 pub(crate) struct Hashes {
-    md5: Md5,
+    md5: Option<Md5>,
     others: Vec<(ChecksumAlgorithm, Hash)>,
 }
 
@@ -77,7 +79,8 @@ enum Hash {
 }
 
 pub(crate) struct Hashed {
-    pub(crate) md5: [u8; 16],
+    /// Unless it was not wanted.
+    pub(crate) md5: Option<[u8; 16]>,
     pub(crate) checksums: BTreeMap<ChecksumAlgorithm, String>,
 }
 
@@ -108,15 +111,17 @@ impl Hash {
 }
 
 impl Hashes {
-    pub(crate) fn new(algorithms: impl Iterator<Item = ChecksumAlgorithm>) -> Hashes {
+    pub(crate) fn new(etag: EtagKind, algorithms: impl Iterator<Item = ChecksumAlgorithm>) -> Hashes {
         Hashes {
-            md5: Md5::new(),
+            md5: (etag == EtagKind::Md5).then(Md5::new),
             others: algorithms.map(|algorithm| (algorithm, Hash::new(algorithm))).collect(),
         }
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
-        self.md5.update(bytes);
+        if let Some(md5) = &mut self.md5 {
+            md5.update(bytes);
+        }
         for (_, hash) in &mut self.others {
             hash.update(bytes);
         }
@@ -125,7 +130,7 @@ impl Hashes {
     pub(crate) fn finish(self) -> Hashed {
         let checksums =
             self.others.into_iter().map(|(algorithm, hash)| (algorithm, hash.finish(algorithm))).collect();
-        Hashed { md5: self.md5.finalize().into(), checksums }
+        Hashed { md5: self.md5.map(|md5| md5.finalize().into()), checksums }
     }
 }
 

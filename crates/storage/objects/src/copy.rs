@@ -5,7 +5,7 @@ use futures::StreamExt;
 use crate::publish::{Blob, Staged};
 use crate::record::Described;
 use crate::{
-    ByteRange, ChecksumAlgorithm, Condition, Expected, ObjectBody, ObjectError, ObjectInfo, Objects,
+    ByteRange, ChecksumAlgorithm, Condition, EtagKind, Expected, ObjectBody, ObjectError, ObjectInfo, Objects,
 };
 
 /// How a copy differs from its source.
@@ -77,9 +77,11 @@ impl Objects {
 
     /// A second name for the same file, or `None` where the file system has none to give.
     async fn share(&self, source: &ObjectInfo, body: &ObjectBody) -> Result<Option<Blob>, ObjectError> {
-        let Some(md5) = hex::decode(&source.etag).ok().and_then(|md5| md5.try_into().ok()) else {
+        // The copy of an object in parts is one of a piece, with the digest of all.
+        let in_parts = source.etag.contains('-');
+        if in_parts {
             return Ok(None);
-        };
+        }
         let (files, id, lease) = (self.files.clone(), body.id().clone(), body.lease());
         let linked = self
             .rt
@@ -92,7 +94,7 @@ impl Objects {
         match linked {
             Ok(staged) => {
                 let checksums = source.checksums.values.clone();
-                Ok(Some(Blob { staged, size: source.size, md5, checksums }))
+                Ok(Some(Blob { staged, size: source.size, etag: source.etag.clone(), checksums }))
             }
             Err(error) if error.kind() == std::io::ErrorKind::StorageFull => Err(error.into()),
             Err(_) => Ok(None),
@@ -106,7 +108,7 @@ impl Objects {
     ) -> Result<Blob, ObjectError> {
         let checksums = algorithms.into_iter().map(|algorithm| (algorithm, None)).collect();
         let expected = Expected { checksums, ..Expected::default() };
-        let mut writer = crate::write::FileWriter::new(self.files.clone(), expected);
+        let mut writer = crate::write::FileWriter::new(self.files.clone(), expected, EtagKind::Md5);
         while let Some(bytes) = body.next().await {
             writer.write(bytes?).await?;
         }

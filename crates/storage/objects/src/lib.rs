@@ -43,7 +43,7 @@ pub use multipart::{
     CompleteOptions, CompletedPart, PartInfo, PartPage, PartWriter, UploadInfo, UploadListRequest,
     UploadOptions, UploadPage,
 };
-pub use object::{ByteRange, Condition, Expected, ObjectInfo, PutOptions};
+pub use object::{ByteRange, Condition, EtagKind, Expected, ObjectInfo, PutOptions};
 pub use publish::Staged;
 pub use read::ObjectBody;
 pub use write::ObjectWriter;

@@ -35,6 +35,18 @@ pub struct PutOptions {
     pub tags: BTreeMap<String, String>,
     pub condition: Option<Condition>,
     pub expected: Expected,
+    pub etag: EtagKind,
+}
+
+/// How an object's ETag comes about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EtagKind {
+    /// The MD5 digest of the bytes, as clients of single puts expect it.
+    #[default]
+    Md5,
+    /// Unique, of the form that a multipart upload's has: digesting costs more than writing, and of objects
+    /// that no client put, nobody knows the digest.
+    Unique,
 }
 
 /// What the bytes are announced to be. What does not match is not stored.
@@ -55,14 +67,14 @@ impl Expected {
         {
             return Err(ObjectError::SizeMismatch { expected, received: bytes.len() as u64 });
         }
-        let mut hashes = Hashes::new(self.checksums.keys().copied());
+        let mut hashes = Hashes::new(EtagKind::Md5, self.checksums.keys().copied());
         hashes.update(bytes);
         self.compare(&hashes.finish())
     }
 
     pub(crate) fn compare(&self, hashed: &Hashed) -> Result<(), ObjectError> {
         if let Some(md5) = &self.md5
-            && *md5 != base64_simd::STANDARD.encode_to_string(hashed.md5)
+            && Some(md5) != hashed.md5.map(|md5| base64_simd::STANDARD.encode_to_string(md5)).as_ref()
         {
             return Err(ObjectError::DigestMismatch);
         }

@@ -15,7 +15,7 @@ const ATTEMPTS_MAX: usize = 64;
 pub(crate) struct Blob {
     pub(crate) staged: StagedFile,
     pub(crate) size: u64,
-    pub(crate) md5: [u8; 16],
+    pub(crate) etag: String,
     pub(crate) checksums: BTreeMap<ChecksumAlgorithm, String>,
 }
 
@@ -43,7 +43,7 @@ impl Staged {
 
     /// The ETag the object will have, without quotes.
     pub fn etag(&self) -> String {
-        hex::encode(self.blob.md5)
+        self.blob.etag.clone()
     }
 }
 
@@ -182,13 +182,13 @@ impl Objects {
 
     fn put_of(&self, staged: Staged) -> Put {
         let Staged { bucket, key, condition, described, blob } = staged;
-        let Blob { staged, size, md5, checksums } = blob;
+        let Blob { staged, size, etag, checksums } = blob;
         let record = ObjectRecord {
             version: VERSION,
             key_id: NO_KEY,
             body: Body { id: staged.id.clone(), extents: 1 },
             size,
-            etag: hex::encode(md5),
+            etag,
             modified: self.rt.now(),
             described,
             checksums: Checksums { values: checksums, composite: false },

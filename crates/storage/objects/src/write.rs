@@ -9,7 +9,7 @@ use crate::checksum::Hashes;
 use crate::files::{Files, StagedFile};
 use crate::publish::{Blob, Staged};
 use crate::record::Described;
-use crate::{ChecksumAlgorithm, Expected, ObjectError, ObjectInfo, Objects, PutOptions};
+use crate::{ChecksumAlgorithm, EtagKind, Expected, ObjectError, ObjectInfo, Objects, PutOptions};
 
 /// Bytes that are gathered before they are handed to the disk. A writer holds at most one batch that is
 /// being written, one that is being gathered, and the chunk that overflowed it.
@@ -39,14 +39,14 @@ impl Objects {
         options: PutOptions,
     ) -> Result<ObjectWriter, ObjectError> {
         self.require_bucket(bucket).await?;
-        let PutOptions { content_type, headers, user_metadata, tags, condition, expected } = options;
+        let PutOptions { content_type, headers, user_metadata, tags, condition, expected, etag } = options;
         Ok(ObjectWriter {
             objects: self.clone(),
             bucket: bucket.to_owned(),
             key: key.to_owned(),
             condition,
             described: Described { content_type, headers, user_metadata, tags },
-            file: FileWriter::new(self.files.clone(), expected),
+            file: FileWriter::new(self.files.clone(), expected, etag),
         })
     }
 }
@@ -102,6 +102,7 @@ impl ObjectWriter {
 pub(crate) struct FileWriter {
     files: Arc<Files>,
     expected: Expected,
+    etag: EtagKind,
     pub(crate) size: u64,
     gathered: Vec<Bytes>,
     gathered_bytes: usize,
@@ -121,8 +122,18 @@ struct Open {
 }
 
 impl FileWriter {
-    pub(crate) fn new(files: Arc<Files>, expected: Expected) -> FileWriter {
-        FileWriter { files, expected, size: 0, gathered: Vec::new(), gathered_bytes: 0, sink: Sink::New }
+    pub(crate) fn new(files: Arc<Files>, expected: Expected, etag: EtagKind) -> FileWriter {
+        // What was announced is compared with the digest.
+        let etag = if expected.md5.is_some() { EtagKind::Md5 } else { etag };
+        FileWriter {
+            files,
+            expected,
+            etag,
+            size: 0,
+            gathered: Vec::new(),
+            gathered_bytes: 0,
+            sink: Sink::New,
+        }
     }
 
     pub(crate) fn expect_checksum(&mut self, algorithm: ChecksumAlgorithm, value: String) {
@@ -146,13 +157,13 @@ impl FileWriter {
             return Err(ObjectError::SizeMismatch { expected, received: self.size });
         }
         let open = self.settle().await?;
-        let (rt, files) = (self.files.rt.clone(), self.files.clone());
+        let (rt, files, etag) = (self.files.rt.clone(), self.files.clone(), self.etag);
         let batch = std::mem::take(&mut self.gathered);
         self.gathered_bytes = 0;
         let algorithms: Vec<_> = self.expected.checksums.keys().copied().collect();
         let work = rt.clone();
         self.sink = Sink::Writing(rt.spawn("objects write", async move {
-            work.blocking("objects write", move || Open::append(open, &files, algorithms, &batch)).await
+            work.blocking("objects write", move || Open::append(open, &files, etag, algorithms, &batch)).await
         }));
         Ok(())
     }
@@ -165,12 +176,12 @@ impl FileWriter {
             return Err(ObjectError::SizeMismatch { expected, received: self.size });
         }
         let open = self.settle().await?;
-        let FileWriter { files, expected, size, gathered, .. } = self;
+        let FileWriter { files, expected, etag, size, gathered, .. } = self;
         let algorithms: Vec<_> = expected.checksums.keys().copied().collect();
         let rt = files.rt.clone();
         let (staged, hashed) = rt
             .blocking("objects write", move || {
-                let open = Open::append(open, &files, algorithms, &gathered)?;
+                let open = Open::append(open, &files, etag, algorithms, &gathered)?;
                 let hashed = open.hashes.finish();
                 expected.compare(&hashed)?;
                 open.file.sync_data()?;
@@ -178,7 +189,11 @@ impl FileWriter {
                 Ok::<_, ObjectError>((open.staged, hashed))
             })
             .await?;
-        Ok(Blob { staged, size, md5: hashed.md5, checksums: hashed.checksums })
+        let etag = match hashed.md5 {
+            Some(md5) => hex::encode(md5),
+            None => format!("{}-1", staged.id.as_str()),
+        };
+        Ok(Blob { staged, size, etag, checksums: hashed.checksums })
     }
 
     /// Waits for the batch that is being written.
@@ -198,6 +213,7 @@ impl Open {
     fn append(
         open: Option<Open>,
         files: &Arc<Files>,
+        etag: EtagKind,
         algorithms: Vec<ChecksumAlgorithm>,
         batch: &[Bytes],
     ) -> io::Result<Open> {
@@ -205,7 +221,7 @@ impl Open {
             Some(open) => open,
             None => {
                 let (file, staged) = files.create()?;
-                Open { file, staged, hashes: Hashes::new(algorithms.into_iter()) }
+                Open { file, staged, hashes: Hashes::new(etag, algorithms.into_iter()) }
             }
         };
         for bytes in batch {

@@ -8,7 +8,7 @@ use super::{UploadInfo, info};
 use crate::publish::{Blob, did_not_happen};
 use crate::record::{NO_KEY, PartRecord, VERSION, read};
 use crate::write::FileWriter;
-use crate::{ByteRange, ChecksumAlgorithm, Expected, ObjectError, Objects, keys};
+use crate::{ByteRange, ChecksumAlgorithm, EtagKind, Expected, ObjectError, Objects, keys};
 
 /// How often a part is tried to be stored while others store the same one.
 const ATTEMPTS_MAX: usize = 64;
@@ -78,7 +78,7 @@ impl Objects {
                 upload: upload.to_owned(),
                 number,
             },
-            file: FileWriter::new(self.files.clone(), expected),
+            file: FileWriter::new(self.files.clone(), expected, EtagKind::Md5),
         })
     }
 
@@ -127,13 +127,13 @@ impl Objects {
 
     async fn store_part_detached(&self, place: Place, blob: Blob) -> Result<PartInfo, ObjectError> {
         let Place { bucket, key, upload, number } = place;
-        let Blob { mut staged, size, md5, checksums } = blob;
+        let Blob { mut staged, size, etag, checksums } = blob;
         let record = PartRecord {
             version: VERSION,
             key_id: NO_KEY,
             file: staged.id.clone(),
             size,
-            etag: hex::encode(md5),
+            etag,
             modified: self.rt.now(),
             checksums,
         };

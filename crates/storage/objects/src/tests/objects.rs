@@ -7,8 +7,8 @@ use names::AccountId;
 
 use super::{BUCKET, Bench, pattern, scope};
 use crate::{
-    ByteRange, ChecksumAlgorithm, Condition, CopyOptions, Expected, ObjectError, PublishError, PutOptions,
-    Replace,
+    ByteRange, ChecksumAlgorithm, Condition, CopyOptions, EtagKind, Expected, ObjectError, PublishError,
+    PutOptions, Replace,
 };
 
 fn text_map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -288,4 +288,24 @@ async fn many_deletes_answer_one_by_one() {
     let deleted = bench.objects.delete_many(BUCKET, &keys).await.unwrap();
     assert_eq!(deleted.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [true, false, true]);
     assert_eq!(bench.files().len(), 0);
+}
+
+#[tokio::test]
+async fn an_object_that_no_client_put_may_have_an_etag_without_a_digest() {
+    let bench = Bench::new().await;
+    let mut seen = std::collections::BTreeSet::new();
+    for key in ["one", "two"] {
+        let options = PutOptions { etag: EtagKind::Unique, ..PutOptions::default() };
+        let info = bench.objects.put(BUCKET, key, Bytes::from_static(b"same"), options).await.unwrap();
+        assert!(info.etag.ends_with("-1") && info.etag.len() == 34, "{}", info.etag);
+        seen.insert(info.etag);
+    }
+    assert_eq!(seen.len(), 2);
+    let options = PutOptions {
+        etag: EtagKind::Unique,
+        expected: Expected { md5: Some("AAAAAAAAAAAAAAAAAAAAAA==".into()), ..Expected::default() },
+        ..PutOptions::default()
+    };
+    let refused = bench.objects.put(BUCKET, "three", Bytes::from_static(b"same"), options).await;
+    assert!(refused.is_err(), "an announced digest is compared all the same");
 }
