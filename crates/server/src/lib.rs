@@ -13,6 +13,7 @@ pub mod data_dir;
 pub mod demo;
 mod internal;
 mod logging;
+pub mod memory;
 pub mod run;
 mod tls;
 mod wire;

@@ -51,8 +51,13 @@ enum Section {
     Peers,
 }
 
+/// What runs in this process runs as it does in the server.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> Result<()> {
+    server::memory::keep_freed_pages();
     let args = Args::parse();
     let asked = |section| args.sections.is_empty() || args.sections.contains(&section);
     std::fs::create_dir_all(&args.scratch)?;

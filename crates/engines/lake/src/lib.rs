@@ -31,6 +31,7 @@ pub mod filter;
 pub mod format;
 pub mod json;
 pub mod keys;
+pub mod live;
 pub mod location;
 pub mod model;
 pub mod parquet;
@@ -53,11 +54,12 @@ use rt::Rt;
 pub struct Lake {
     catalog: Catalog,
     objects: Objects,
+    live: live::Attached,
 }
 
 impl Lake {
     pub fn new(meta: Meta, objects: Objects, rt: Rt) -> Lake {
-        Lake { catalog: Catalog::new(meta, rt), objects }
+        Lake { catalog: Catalog::new(meta, rt), objects, live: live::Attached::default() }
     }
 
     pub fn catalog(&self) -> &Catalog {
