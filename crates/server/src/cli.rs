@@ -27,6 +27,9 @@ pub enum Command {
     Env(EnvArgs),
     /// Say whether the server runs, where, and what it holds.
     Status(ClientArgs),
+    /// Look after delivery streams of the running server.
+    #[command(subcommand)]
+    Firehose(FirehoseCommand),
     /// Look at the files of the log.
     #[command(subcommand)]
     Log(LogCommand),
@@ -73,6 +76,10 @@ pub struct ServeArgs {
     /// Private key of the certificate, PEM.
     #[arg(long, value_name = "FILE", env = "MULGIL_TLS_KEY")]
     pub tls_key: Option<PathBuf>,
+
+    /// Certificate authorities that endpoints of deliveries may use beside the system's, PEM.
+    #[arg(long, value_name = "FILE", env = "MULGIL_DELIVERY_CA")]
+    pub delivery_ca: Option<PathBuf>,
 
     /// What to log: error, warn, info, debug, trace, or a filter such as flow=debug [default: info].
     #[arg(long, value_name = "FILTER", env = "MULGIL_LOG")]
@@ -125,6 +132,45 @@ pub struct ClientArgs {
     /// Data directory of the server.
     #[arg(long, value_name = "DIR", env = "MULGIL_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum FirehoseCommand {
+    /// Print what became of every record of a delivery stream: received, delivered, rejected, pending.
+    Ledger(LedgerArgs),
+    /// Put the records of an error output into a delivery stream again, each object once.
+    Replay(ReplayArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct LedgerArgs {
+    /// Name of the delivery stream.
+    pub name: String,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Where the error objects lie.
+    #[arg(long, value_name = "S3-URI")]
+    pub error_prefix: String,
+
+    /// The delivery stream to put into [default: the one that wrote the object, by its name].
+    #[arg(long, value_name = "DELIVERY_STREAM")]
+    pub to: Option<String>,
+
+    /// Only say what would be put.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    #[command(flatten)]
+    pub client: ClientArgs,
 }
 
 #[derive(Debug, Subcommand)]

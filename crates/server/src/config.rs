@@ -31,6 +31,10 @@ pub struct Config {
     pub kinesis_limits: ShardLimits,
     /// The user's own certificate; one is generated without.
     pub tls: Option<TlsFiles>,
+    /// What a reader of `/metrics` must send. Without one, loopback alone may read.
+    pub metrics_token: Option<Token>,
+    /// Certificate authorities that endpoints of deliveries may use beside the system's, PEM.
+    pub delivery_ca: Option<PathBuf>,
     pub log: String,
     pub log_format: LogFormat,
 }
@@ -82,12 +86,38 @@ struct File {
     credentials: Vec<Credentials>,
     #[serde(default)]
     kinesis: KinesisFile,
+    #[serde(default)]
+    metrics: MetricsFile,
+    #[serde(default)]
+    delivery: DeliveryFile,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KinesisFile {
     limits: Option<ShardLimits>,
+}
+
+/// A secret that is never shown.
+#[derive(Clone, Deserialize)]
+pub struct Token(pub String);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MetricsFile {
+    token: Option<Token>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeliveryFile {
+    ca: Option<PathBuf>,
 }
 
 impl Config {
@@ -121,6 +151,8 @@ impl Config {
                 || file.insecure_any_credentials.unwrap_or(false),
             kinesis_limits: args.kinesis_limits.or(file.kinesis.limits).unwrap_or(ShardLimits::Machine),
             tls: tls_files(args)?.or(file.tls),
+            metrics_token: environment("MULGIL_METRICS_TOKEN").map(Token).or(file.metrics.token),
+            delivery_ca: args.delivery_ca.clone().or(file.delivery.ca),
             log: args.log.clone().or(file.log).unwrap_or_else(|| LOG.to_owned()),
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         };
@@ -169,14 +201,17 @@ impl File {
 
 /// Secrets come from the environment or the file, never from a flag that `ps` shows.
 fn credentials_from_environment() -> Result<Option<Credentials>> {
-    let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    match (read("MULGIL_ACCESS_KEY_ID"), read("MULGIL_SECRET_ACCESS_KEY")) {
+    match (environment("MULGIL_ACCESS_KEY_ID"), environment("MULGIL_SECRET_ACCESS_KEY")) {
         (Some(access_key_id), Some(secret_access_key)) => {
             Ok(Some(Credentials { access_key_id, secret_access_key }))
         }
         (None, None) => Ok(None),
         _ => bail!("MULGIL_ACCESS_KEY_ID and MULGIL_SECRET_ACCESS_KEY must be set together"),
     }
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn tls_files(args: &ServeArgs) -> Result<Option<TlsFiles>> {
@@ -247,6 +282,13 @@ mod tests {
         assert!(format!("{error:#}").contains("key"), "{error:#}");
         let flags = ServeArgs { tls_certificate: Some("c.pem".into()), ..args() };
         assert!(Config::load(&flags).unwrap_err().to_string().contains("given together"));
+    }
+
+    #[test]
+    fn the_token_of_metrics_comes_from_the_file_and_is_not_shown() {
+        let config = with_file("metrics.token = 'a-secret'", args()).unwrap();
+        assert_eq!(config.metrics_token.as_ref().map(|token| token.0.as_str()), Some("a-secret"));
+        assert!(!format!("{config:?}").contains("a-secret"));
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! The endpoints below `/_mulgil/`: outside AWS's protocols, for tools that watch or reset the server.
+//! `/metrics` is in `measure`.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use aws::Body;
-use http::{Response, StatusCode};
+use bytes::Bytes;
+use firehose::Firehose;
+use http::{Request, Response, StatusCode};
+use names::{AccountId, Region, Scope};
 use rt::Rt;
 use serde_json::{Value, json};
 
@@ -38,11 +43,39 @@ async fn empty(engines: &Engines) -> anyhow::Result<()> {
     engines.log.reset().await?;
     engines.meta.clear().await?;
     engines.objects.reset().await?;
+    engines.metrics.clear();
     Ok(())
 }
 
+/// What `GET /_mulgil/firehose/ledger?region=REGION&name=NAME` answers: the account of a delivery stream.
+pub(crate) async fn ledger(
+    firehose: Arc<Firehose>,
+    account: AccountId,
+    request: Request<Bytes>,
+) -> Response<Body> {
+    let query = request.uri().query().unwrap_or_default();
+    // Names of regions and delivery streams need no escapes.
+    let given = |name: &str| {
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    };
+    let (Some(Ok(region)), Some(name)) = (given("region").map(Region::new), given("name")) else {
+        return respond(StatusCode::BAD_REQUEST, &json!({"message": "region and name are needed"}));
+    };
+    match firehose.ledger(&Scope::new(account, region), name).await {
+        Ok(Some(ledger)) => respond(StatusCode::OK, &ledger),
+        Ok(None) => {
+            respond(StatusCode::NOT_FOUND, &json!({"message": format!("there is no delivery stream {name}")}))
+        }
+        Err(error) => {
+            tracing::error!(error = %error, "a ledger cannot be read");
+            respond(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": error.to_string()}))
+        }
+    }
+}
+
 fn respond(status: StatusCode, value: &Value) -> Response<Body> {
-    let body = aws::body::full(bytes::Bytes::from(value.to_string()));
+    let body = aws::body::full(Bytes::from(value.to_string()));
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response

@@ -13,6 +13,7 @@ pub mod data_dir;
 pub mod demo;
 mod internal;
 mod logging;
+mod measure;
 pub mod memory;
 pub mod run;
 mod tls;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use rt::Rt;
-use server::cli::{Cli, Command, LogCommand};
-use server::commands::{env, inspect, sql, status};
+use server::cli::{Cli, Command, FirehoseCommand, LogCommand};
+use server::commands::{env, firehose, inspect, sql, status};
 use server::config::Config;
 use server::{demo, run};
 
@@ -39,6 +39,8 @@ async fn command(cli: Cli) -> Result<()> {
         Command::Sql(args) => sql::run(&args, rt).await,
         Command::Env(args) => env::run(&args),
         Command::Status(args) => status::run(&args, rt).await,
+        Command::Firehose(FirehoseCommand::Ledger(args)) => firehose::ledger(&args, rt).await,
+        Command::Firehose(FirehoseCommand::Replay(args)) => firehose::replay(args, rt).await,
         Command::Log(LogCommand::Inspect(args)) => inspect::run(args, &rt).await,
     }
 }

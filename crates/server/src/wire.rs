@@ -12,6 +12,7 @@ use kinesis::{Kinesis, KinesisSettings};
 use lake::Lake;
 use log::{Log, LogSettings};
 use meta::Meta;
+use metrics::Metrics;
 use objects::Objects;
 use query::{Engine, QuerySettings};
 use rt::Rt;
@@ -21,6 +22,7 @@ use sts::Sts;
 use crate::config::{Config, Home};
 use crate::data_dir::DataDir;
 use crate::internal;
+use crate::measure::{self, Readers};
 
 /// The engines, opened. Clones share them.
 #[derive(Clone)]
@@ -31,6 +33,7 @@ pub(crate) struct Engines {
     pub(crate) lake: Lake,
     pub(crate) query: Engine,
     pub(crate) flow: Flow,
+    pub(crate) metrics: Metrics,
 }
 
 /// Opens the engines below `data_dir` and puts every service behind one router.
@@ -43,12 +46,13 @@ pub(crate) async fn open(config: &Config, data_dir: &DataDir, rt: &Rt) -> Result
     let mut router =
         Router::builder(rt.clone(), Arc::new(LocalAccount), credentials.clone(), Limits::default());
     router.service(kinesis_service(config, &engines, rt).await?);
-    router.service(firehose_service(&engines, rt).await?);
+    let firehose = firehose(&engines, rt).await?;
+    router.service(Service::new(&firehose::model::SERVICE, firehose.clone(), firehose::operations()));
     router.service(glue_service(&engines));
     router.service(athena_service(&engines, rt).await?);
     router.service(sts_service(rt, credentials.clone()));
     router.fallback_http(s3_service(config, &engines, rt, credentials));
-    internal_endpoints(&mut router, config, &engines, rt);
+    internal_endpoints(&mut router, config, &engines, firehose, rt);
     Ok((router.build(), engines))
 }
 
@@ -68,7 +72,9 @@ async fn engines(data_dir: &DataDir, rt: &Rt) -> Result<Engines> {
         lake.clone(),
         FlowSettings::default(),
     );
-    Ok(Engines { meta, objects, log, lake, query, flow })
+    let metrics = Metrics::new();
+    metrics.watch(measure::LogFigures(log.clone()));
+    Ok(Engines { meta, objects, log, lake, query, flow, metrics })
 }
 
 /// The configured keys, or the one generated for this data directory.
@@ -99,11 +105,11 @@ async fn kinesis_service(config: &Config, engines: &Engines, rt: &Rt) -> Result<
     Ok(Service::new(&kinesis::model::SERVICE, kinesis, kinesis::operations()))
 }
 
-async fn firehose_service(engines: &Engines, rt: &Rt) -> Result<Service> {
-    let Engines { meta, objects, log, lake, flow, .. } = engines.clone();
-    let firehose = Firehose::new(rt.clone(), meta, log, objects, lake, flow);
+async fn firehose(engines: &Engines, rt: &Rt) -> Result<Arc<Firehose>> {
+    let Engines { meta, objects, log, lake, flow, metrics, .. } = engines.clone();
+    let firehose = Firehose::new(rt.clone(), meta, log, objects, lake, flow).with_metrics(metrics);
     firehose.start().await.context("the deliveries cannot be resumed")?;
-    Ok(Service::new(&firehose::model::SERVICE, Arc::new(firehose), firehose::operations()))
+    Ok(Arc::new(firehose))
 }
 
 fn glue_service(engines: &Engines) -> Service {
@@ -138,11 +144,23 @@ fn s3_service(
     })
 }
 
-fn internal_endpoints(router: &mut RouterBuilder, config: &Config, engines: &Engines, rt: &Rt) {
+fn internal_endpoints(
+    router: &mut RouterBuilder,
+    config: &Config,
+    engines: &Engines,
+    firehose: Arc<Firehose>,
+    rt: &Rt,
+) {
     let (clock, started) = (rt.clone(), rt.instant());
     router.internal("GET", "/_mulgil/health", move |_| {
         let health = internal::health(&clock, started);
         async move { health }
+    });
+    let (metrics, readers) = (engines.metrics.clone(), Readers::of(config));
+    router.public("/metrics", move |request| measure::scrape(metrics.clone(), readers.clone(), request));
+    let account = config.account.clone();
+    router.internal_signed("GET", "/_mulgil/firehose/ledger", "firehose", move |request| {
+        internal::ledger(firehose.clone(), account.clone(), request)
     });
     if matches!(config.home, Home::Ephemeral) {
         let engines = engines.clone();

@@ -18,6 +18,9 @@ const PEEK: ReadLimit = ReadLimit { records: 64, bytes: 64 << 10 };
 /// source may be gone.
 const LOOKUP_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How many partitions are looked into to tell sizes and ages to whoever watches.
+const WATCHED_PARTITIONS_MAX: usize = 64;
+
 /// Remembers what was learnt of pending records until they are delivered.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
@@ -130,6 +133,40 @@ impl Pending {
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
+}
+
+/// What is pending, for whoever watches.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Unsettled {
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
+    pub(crate) oldest: Option<Timestamp>,
+}
+
+/// As [`Backlog::look`], of any delivery, children before their parents too. Sizes and ages come from the oldest
+/// records of at most [`WATCHED_PARTITIONS_MAX`] partitions.
+pub(crate) async fn unsettled(log: &Log, topic: &Topic, offsets: &BTreeMap<u32, Offset>) -> Unsettled {
+    let mut found = Unsettled::default();
+    let mut peeks = Backlog::default();
+    let mut seen = 0;
+    for partition in &topic.partitions {
+        let from = position(partition, offsets);
+        let records = partition.tail.saturating_sub(from);
+        found.records += records;
+        if records > 0
+            && peeks.peeks.len() < WATCHED_PARTITIONS_MAX
+            && let Ok(peek) = peeks.peek(log, &topic.id, partition.index, from.max(partition.oldest)).await
+        {
+            seen += records;
+            found.bytes = found.bytes.saturating_add(records.saturating_mul(peek.record_bytes));
+            found.oldest = earliest(found.oldest, peek.oldest);
+        }
+    }
+    if seen > 0 {
+        // The partitions that were not looked at hold records like those of the others.
+        found.bytes = (u128::from(found.bytes) * u128::from(found.records) / u128::from(seen)) as u64;
+    }
+    found
 }
 
 /// Cuts each span before its first record that arrived at `boundary` or later.

@@ -8,6 +8,7 @@ use objects::Objects;
 use parking_lot::Mutex;
 use rt::{Rt, Task};
 
+use crate::backlog::{self, Unsettled};
 use crate::delivery::Delivery;
 use crate::ledger::{FlowStatus, Phase};
 use crate::parts::{Live, Parts};
@@ -129,6 +130,11 @@ impl Flow {
         Ok(self.state(id).await?.spec)
     }
 
+    /// Every delivery that was started in this process.
+    pub fn ids(&self) -> Vec<FlowId> {
+        self.running.lock().keys().cloned().collect()
+    }
+
     /// The delivery at one moment: its counters agree with each other.
     pub async fn status(&self, id: &FlowId) -> Result<FlowStatus, FlowError> {
         let mut state = self.state(id).await?;
@@ -149,12 +155,15 @@ impl Flow {
             .zip(ledger.committed_oldest)
             .map(|(committed, oldest)| committed.saturating_since(oldest));
         Ok(FlowStatus {
-            received_records: ledger.settled_records() + pending,
-            pending_records: pending,
+            received_records: ledger.settled_records() + pending.records,
+            pending_records: pending.records,
+            pending_bytes: pending.bytes,
+            oldest_pending: pending.oldest,
             ledger,
             freshness,
             phase: condition.as_ref().map_or(Phase::Stopped, |condition| condition.phase),
             last_error: condition.as_ref().and_then(|condition| condition.last_error.clone()),
+            failures: condition.as_ref().map_or(0, |condition| condition.failures),
             failed: condition.and_then(|condition| condition.failed),
         })
     }
@@ -210,17 +219,14 @@ impl Flow {
         Ok(offsets)
     }
 
-    /// Records between the offsets and the end of the source; none if the source is gone.
-    async fn pending(&self, state: &State) -> u64 {
-        let Ok(topic) = self.parts.log.topic(&state.spec.source.topic).await else { return 0 };
+    /// What lies between the offsets and the end of the source; nothing if the source is gone.
+    async fn pending(&self, state: &State) -> Unsettled {
+        let nothing = Unsettled::default();
+        let Ok(topic) = self.parts.log.topic(&state.spec.source.topic).await else { return nothing };
         if topic.incarnation != state.incarnation {
-            return 0;
+            return nothing;
         }
-        let left = |partition: &log::Partition| {
-            let next = state.offsets.get(&partition.index).copied().unwrap_or(0);
-            partition.tail.saturating_sub(next)
-        };
-        topic.partitions.iter().map(left).sum()
+        backlog::unsettled(&self.parts.log, &topic, &state.offsets).await
     }
 }
 

@@ -35,6 +35,11 @@ impl Ledger {
     pub fn settled_records(&self) -> u64 {
         self.delivered_records + self.rejected_records + self.missing_records
     }
+
+    /// Bytes of the records that were settled and that the source still had.
+    pub fn settled_bytes(&self) -> u64 {
+        self.delivered_bytes + self.rejected_bytes
+    }
 }
 
 /// What a delivery is doing.
@@ -58,6 +63,10 @@ pub struct FlowStatus {
     pub received_records: u64,
     /// Records in the source that are neither delivered nor rejected.
     pub pending_records: u64,
+    /// About how many bytes these are, by the sizes of the oldest ones.
+    pub pending_bytes: u64,
+    /// Arrival of the oldest of them; `None` if there are none.
+    pub oldest_pending: Option<Timestamp>,
     /// The time between the arrival of the oldest record of the last batch and its commit.
     pub freshness: Option<Duration>,
     pub phase: Phase,
@@ -65,4 +74,6 @@ pub struct FlowStatus {
     pub last_error: Option<String>,
     /// When that was.
     pub failed: Option<Timestamp>,
+    /// Attempts that failed since the process started.
+    pub failures: u64,
 }

@@ -47,6 +47,7 @@ pub(crate) struct Condition {
     pub(crate) phase: Phase,
     pub(crate) last_error: Option<String>,
     pub(crate) failed: Option<Timestamp>,
+    pub(crate) failures: u64,
 }
 
 impl Parts {
@@ -99,7 +100,7 @@ impl Parts {
 
 impl Live {
     pub(crate) fn new(stop: Stop) -> Live {
-        let condition = Condition { phase: Phase::Waiting, last_error: None, failed: None };
+        let condition = Condition { phase: Phase::Waiting, last_error: None, failed: None, failures: 0 };
         Live { stop, changed: Notify::new(), condition: Mutex::new(condition) }
     }
 
@@ -122,5 +123,6 @@ impl Live {
         condition.phase = Phase::Retrying;
         condition.last_error = Some(error);
         condition.failed = Some(now);
+        condition.failures += 1;
     }
 }

@@ -84,6 +84,13 @@ where
     }
 }
 
+/// An endpoint of the server's own.
+pub(crate) struct Internal {
+    /// Whose signature a request must bear, if any.
+    pub signing_name: Option<&'static str>,
+    pub answer: InternalHandler,
+}
+
 type InternalHandler = Box<dyn Fn(Request<Bytes>) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
 
 /// Everything a request may need; shared by listener and callers.
@@ -98,7 +105,9 @@ pub(crate) struct Inner {
     pub by_target: HashMap<&'static str, usize>,
     /// Services that answer query requests, by signing name.
     pub by_signing_name: HashMap<&'static str, usize>,
-    pub internal: HashMap<(Method, String), InternalHandler>,
+    pub internal: HashMap<(Method, String), Internal>,
+    /// Paths of [`Inner::internal`] outside of the server's own prefix.
+    pub public: Vec<&'static str>,
     pub fallback: Option<Arc<dyn HttpService>>,
     /// One permit per KiB of [`Limits::body_bytes_in_flight_max`].
     pub body_budget: Arc<Semaphore>,

@@ -13,11 +13,14 @@ mod decode;
 mod destination;
 mod error;
 mod keys;
+mod ledger;
 mod limits;
+mod measure;
 pub mod model;
 mod ops;
 mod processing;
 mod put;
+pub mod replay;
 mod schema;
 mod source;
 mod stream;
@@ -28,6 +31,7 @@ use flow::{Flow, FlowError};
 use lake::Lake;
 use log::Log;
 use meta::Meta;
+use metrics::Metrics;
 use objects::Objects;
 use rt::Rt;
 use tokio::sync::Semaphore;
@@ -41,13 +45,23 @@ pub struct Firehose {
     objects: Objects,
     lake: Lake,
     flow: Flow,
+    metrics: Metrics,
     /// One creation or deletion at a time: both touch a topic and a record, which no commit spans.
     changes: Arc<Semaphore>,
 }
 
 impl Firehose {
     pub fn new(rt: Rt, meta: Meta, log: Log, objects: Objects, lake: Lake, flow: Flow) -> Firehose {
-        Firehose { rt, meta, log, objects, lake, flow, changes: Arc::new(Semaphore::new(1)) }
+        let (metrics, changes) = (Metrics::new(), Arc::new(Semaphore::new(1)));
+        Firehose { rt, meta, log, objects, lake, flow, metrics, changes }
+    }
+
+    /// Counts in this registry, and tells it of every delivery stream from now on.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Metrics) -> Firehose {
+        metrics.watch(measure::Deliveries { rt: self.rt.clone(), flow: self.flow.clone() });
+        self.metrics = metrics;
+        self
     }
 
     /// Resumes the deliveries of earlier processes; to be called once, when the process starts. Returns

@@ -17,10 +17,15 @@ impl Firehose {
         name: &str,
         records: Vec<Bytes>,
     ) -> Result<Appended, ApiError> {
+        let (count, bytes) = (records.len() as u64, records.iter().map(|data| data.len() as u64).sum());
         let records = records.into_iter().map(|data| NewRecord { key: Bytes::new(), data }).collect();
         let batches = vec![Batch { partition: 0, records }];
         match self.log.append(&topic_id(&ctx.scope, name), batches).await {
-            Ok(appended) => Ok(appended.into_iter().next().expect("one batch was appended")),
+            Ok(appended) => {
+                let accepted = appended.into_iter().next().expect("one batch was appended");
+                self.count_accepted(&ctx.scope, name, accepted, bytes);
+                Ok(accepted)
+            }
             // Looked up only now, so that a put that succeeds costs no look-up.
             Err(LogError::NoSuchTopic(topic)) => match self.stream(ctx, name).await?.source {
                 Source::Kinesis { .. } => Err(error::invalid_argument_exception(
@@ -28,7 +33,12 @@ impl Firehose {
                 )),
                 Source::DirectPut { .. } => Err(log_error(&ctx.scope, name, LogError::NoSuchTopic(topic))),
             },
-            Err(failure) => Err(log_error(&ctx.scope, name, failure)),
+            Err(failure) => {
+                if matches!(failure, LogError::Overloaded | LogError::StorageFull) {
+                    self.count_throttled(&ctx.scope, name, count);
+                }
+                Err(log_error(&ctx.scope, name, failure))
+            }
         }
     }
 }

@@ -11,6 +11,9 @@ use crate::limits::DIRECT_PUT_RETENTION;
 use crate::model::{CreateDeliveryStreamInput, DeliveryStreamType, KinesisStreamSourceConfiguration, error};
 use crate::stream::{Source, topic_id};
 
+/// The topics that are Kinesis streams.
+pub(crate) const STREAM_SPACE: &str = "stream";
+
 /// The source a request asks for; contradictions are refused.
 pub(crate) fn requested(input: &CreateDeliveryStreamInput) -> Result<Source, ApiError> {
     let kind = input.delivery_stream_type.unwrap_or(DeliveryStreamType::DirectPut);
@@ -115,5 +118,5 @@ fn stream_topic(ctx: &Context, stream_arn: &str) -> Result<TopicId, ApiError> {
     if arn.account != ctx.scope.account.as_str() || arn.region != ctx.scope.region.as_str() {
         return Err(invalid("the stream belongs to another account or region"));
     }
-    Ok(TopicId::new(ctx.scope.clone(), "stream", name))
+    Ok(TopicId::new(ctx.scope.clone(), STREAM_SPACE, name))
 }

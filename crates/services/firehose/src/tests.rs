@@ -2,6 +2,9 @@
 
 mod creating;
 mod describing;
+mod measuring;
 mod putting;
+mod replaying;
+mod store;
 mod updating;
 mod world;

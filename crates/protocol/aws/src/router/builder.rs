@@ -7,7 +7,7 @@ use http::{Method, Request, Response};
 use rt::Rt;
 use tokio::sync::Semaphore;
 
-use super::{HttpService, Inner, Limits, Router};
+use super::{HttpService, Inner, Internal, Limits, Router};
 use crate::authorize::Authorizer;
 use crate::body::Body;
 use crate::caller::Caller;
@@ -39,6 +39,7 @@ impl RouterBuilder {
             by_target: HashMap::new(),
             by_signing_name: HashMap::new(),
             internal: HashMap::new(),
+            public: Vec::new(),
             fallback: None,
             body_budget,
         };
@@ -78,10 +79,51 @@ impl RouterBuilder {
         F: Future<Output = Response<Body>> + Send + 'static,
     {
         assert!(path.starts_with(super::route::INTERNAL_PREFIX), "{path} is not an internal path");
+        self.own(method, path, None, handler)
+    }
+
+    /// As [`RouterBuilder::internal`], for those who sign their request for `signing_name` alone.
+    pub fn internal_signed<H, F>(
+        &mut self,
+        method: &str,
+        path: &str,
+        signing_name: &'static str,
+        handler: H,
+    ) -> &mut RouterBuilder
+    where
+        H: Fn(Request<Bytes>) -> F + Send + Sync + 'static,
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        assert!(path.starts_with(super::route::INTERNAL_PREFIX), "{path} is not an internal path");
+        self.own(method, path, Some(signing_name), handler)
+    }
+
+    /// What GET answers at a path that others expect, such as `/metrics`, to requests without a signature.
+    /// Signed ones go where they would without it.
+    pub fn public<H, F>(&mut self, path: &'static str, handler: H) -> &mut RouterBuilder
+    where
+        H: Fn(Request<Bytes>) -> F + Send + Sync + 'static,
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        self.inner.public.push(path);
+        self.own("GET", path, None, handler)
+    }
+
+    fn own<H, F>(
+        &mut self,
+        method: &str,
+        path: &str,
+        signing_name: Option<&'static str>,
+        handler: H,
+    ) -> &mut RouterBuilder
+    where
+        H: Fn(Request<Bytes>) -> F + Send + Sync + 'static,
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
         let method = Method::from_bytes(method.as_bytes()).expect("the server names real methods");
-        let handler =
+        let answer =
             Box::new(move |request| -> futures::future::BoxFuture<'static, _> { Box::pin(handler(request)) });
-        self.inner.internal.insert((method, path.to_owned()), handler);
+        self.inner.internal.insert((method, path.to_owned()), Internal { signing_name, answer });
         self
     }
 

@@ -50,7 +50,7 @@ impl Route {
 const FALLBACK_SCOPES: [&str; 3] = ["s3", "s3express", "s3-object-lambda"];
 
 pub(super) fn route(router: &Inner, parts: &Parts) -> Route {
-    if parts.uri.path().starts_with(INTERNAL_PREFIX) {
+    if parts.uri.path().starts_with(INTERNAL_PREFIX) || is_public(router, parts) {
         return Route::Internal;
     }
     if let Some(target) = parts.headers.get("x-amz-target") {
@@ -71,6 +71,11 @@ pub(super) fn route(router: &Inner, parts: &Parts) -> Route {
         None if is_unsigned_query(parts) => Route::Query { service: None },
         None => Route::Fallback,
     }
+}
+
+/// A path of the server's own outside of its prefix; a signed request means a bucket of that name.
+fn is_public(router: &Inner, parts: &Parts) -> bool {
+    parts.method == Method::GET && router.public.contains(&parts.uri.path()) && claimed_scope(parts).is_none()
 }
 
 fn is_unsigned_query(parts: &Parts) -> bool {

@@ -57,6 +57,8 @@ impl World {
         router.internal("POST", "/_mulgil/echo", |request: Request<Bytes>| async move {
             Response::new(full(request.into_body()))
         });
+        router.internal_signed("GET", "/_mulgil/secret", "toy", |_| async { Response::new(full("secret")) });
+        router.public("/metrics", |_| async { Response::new(full("metrics")) });
         let caller = router.caller();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -105,6 +107,29 @@ async fn an_answer_has_the_content_type_and_the_request_id_of_the_context() {
     assert_eq!(response.headers["content-type"], "application/x-amz-json-1.1");
     assert_eq!(response.headers["x-amzn-requestid"], world.toy.last_context().request_id);
     assert_eq!(response.body, "{\"Name\":\"a\"}");
+}
+
+#[tokio::test]
+async fn a_public_path_answers_who_does_not_sign_and_leaves_signed_requests_alone() {
+    let world = World::start().await;
+    let url = format!("{}/metrics", world.endpoint);
+    assert_eq!(transport::plain_get(&url).await, (200, "metrics".to_owned()));
+    let token = [("authorization", "Bearer token")];
+    assert_eq!(transport::plain(&url, Method::GET, &token, b"").await.1, "metrics");
+    assert_eq!(transport::plain(&url, Method::PUT, &[], b"").await.1, "fallback /metrics");
+    let signed = world.client().send(Method::GET, "s3", "/metrics", &[], &[], Bytes::new()).await.unwrap();
+    assert_eq!(signed.body, "fallback /metrics");
+}
+
+#[tokio::test]
+async fn an_endpoint_of_the_servers_own_may_ask_for_a_signature() {
+    let world = World::start().await;
+    assert_eq!(transport::plain_get(&format!("{}/_mulgil/secret", world.endpoint)).await.0, 403);
+    for (client, status) in [(world.client(), 200), (world.client_of(KEY, "another"), 403)] {
+        let path = "/_mulgil/secret";
+        let answer = client.send(Method::GET, "toy", path, &[], &[], Bytes::new()).await.unwrap();
+        assert_eq!(answer.status, status);
+    }
 }
 
 #[tokio::test]

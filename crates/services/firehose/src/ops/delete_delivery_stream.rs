@@ -8,7 +8,7 @@ use meta::Txn;
 use crate::error::{flow_error, log_error, not_found};
 use crate::model::{DeleteDeliveryStreamInput, DeleteDeliveryStreamOutput};
 use crate::stream::{Source, flow_id, topic_id};
-use crate::{Firehose, keys};
+use crate::{Firehose, keys, measure};
 
 /// Records that were put and not yet delivered are given up, as in the public service.
 pub(crate) async fn handle(
@@ -26,6 +26,7 @@ pub(crate) async fn handle(
         Err(FlowError::NoSuchFlow(_)) => return Err(not_found(&ctx.scope, &name)),
         Err(failure) => return Err(flow_error(&ctx.scope, &name, failure)),
     }
+    svc.metrics.forget(&measure::labels(&ctx.scope, &name));
     if matches!(stream.source, Source::DirectPut { .. }) {
         match svc.log.delete_topic(&topic_id(&ctx.scope, &name)).await {
             Ok(()) | Err(LogError::NoSuchTopic(_)) => {}

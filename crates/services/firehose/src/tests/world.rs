@@ -7,11 +7,13 @@ use flow::{Flow, FlowId, FlowSettings, FlowStatus};
 use lake::{Column, Database, Lake, Table};
 use log::{Batch, Log, LogSettings, NewRecord, TopicId};
 use meta::{Key, Meta};
+use metrics::Metrics;
 use names::{AccountId, Region, Scope};
 use objects::{ListRequest, Objects};
 use rt::{ManualClock, Rt, Timestamp};
 use serde_json::{Value, json};
 
+use super::store;
 use crate::{Firehose, model, operations};
 
 const KEY: &str = "AKIDEXAMPLE";
@@ -28,13 +30,16 @@ const ATTEMPTS_MAX: usize = 1_000;
 
 /// A node with this service, the bucket `lake` and the table `db.flights`.
 pub(super) struct World {
+    pub(super) rt: Rt,
     pub(super) clock: ManualClock,
     meta: Meta,
     pub(super) log: Log,
     pub(super) objects: Objects,
     pub(super) lake: Lake,
     pub(super) flow: Flow,
-    client: Client,
+    pub(super) firehose: Arc<Firehose>,
+    pub(super) metrics: Metrics,
+    pub(super) client: Client,
     _dir: tempfile::TempDir,
 }
 
@@ -54,17 +59,21 @@ impl World {
         let (a, b, c, d, e) = engines.clone();
         let flow = Flow::new(a, b, c, d, e, FlowSettings::default());
         let (a, b, c, d, e) = engines;
+        let metrics = Metrics::new();
         let firehose = Firehose::new(a, b, c, d, e, flow.clone());
         assert_eq!(firehose.start().await.unwrap(), 0);
         let account = AccountId::new(ACCOUNT).unwrap();
         let credentials = Arc::new(MemoryCredentials::new().with(KEY, Credential::root(account, SECRET)));
         let mut router = Router::builder(rt.clone(), Arc::new(LocalAccount), credentials, Limits::default());
-        router.service(Service::new(&model::SERVICE, Arc::new(firehose), operations()));
+        let firehose = Arc::new(firehose.with_metrics(metrics.clone()));
+        router.service(Service::new(&model::SERVICE, firehose.clone(), operations()));
+        let buckets = objects.clone();
+        router.fallback_http(move |request| store::answer(buckets.clone(), request));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         rt.spawn("listener", aws::serve(listener, router, rt.stop()));
-        let client = Client::with_rt(&endpoint, Credentials::new(KEY, SECRET), "us-east-1", rt);
-        World { clock, meta, log, objects, lake, flow, client, _dir: dir }
+        let client = Client::with_rt(&endpoint, Credentials::new(KEY, SECRET), "us-east-1", rt.clone());
+        World { rt, clock, meta, log, objects, lake, flow, firehose, metrics, client, _dir: dir }
     }
 
     pub(super) async fn call(&self, operation: &str, input: Value) -> Result<Value, ClientError> {
