@@ -60,6 +60,7 @@ impl Plan {
             index_cache_bytes: random.pick(&[1, 1000, 100_000]),
             open_files: random.pick(&[1, 2, 16]),
             retention_interval: Duration::from_secs(3600),
+            retention_delay: Duration::from_secs(3600),
         };
         let sometimes = |random: &mut Random, values: &[u64]| random.pick(values);
         Plan {

@@ -29,6 +29,9 @@ pub struct LogSettings {
     pub open_files: usize,
     /// How often expired segments are looked for. Default 60 s.
     pub retention_interval: Duration,
+    /// How long after opening they are looked for the first time, so that a log which is opened again and again
+    /// within an interval does not grow for ever. Default 0.5 s.
+    pub retention_delay: Duration,
 }
 
 impl Default for LogSettings {
@@ -45,6 +48,7 @@ impl Default for LogSettings {
             index_cache_bytes: 32 << 20,
             open_files: 128,
             retention_interval: Duration::from_secs(60),
+            retention_delay: Duration::from_millis(500),
         }
     }
 }

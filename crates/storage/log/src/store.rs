@@ -392,11 +392,12 @@ impl Inner {
         let inner = Arc::downgrade(self);
         let (rt, stop) = (self.rt.clone(), self.stop.clone());
         let interval = self.journal.settings.retention_interval;
+        let mut wait = self.journal.settings.retention_delay;
         self.rt.spawn("log retention", async move {
             loop {
                 tokio::select! {
                     () = stop.requested() => return,
-                    () = rt.sleep(interval) => {}
+                    () = rt.sleep(wait) => wait = interval,
                 }
                 let Some(inner) = inner.upgrade() else { return };
                 if let Err(error) = inner.retain().await {

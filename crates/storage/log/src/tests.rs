@@ -147,5 +147,6 @@ fn numbered(data: &[&str]) -> Vec<(Offset, String)> {
 
 /// The defaults, but for retention, which only looks when it is told to.
 fn settings() -> LogSettings {
-    LogSettings { retention_interval: 36_500 * DAY, ..LogSettings::default() }
+    let never = 36_500 * DAY;
+    LogSettings { retention_interval: never, retention_delay: never, ..LogSettings::default() }
 }

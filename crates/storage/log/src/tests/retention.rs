@@ -125,3 +125,19 @@ async fn retention_looks_by_itself() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn what_expired_while_the_log_was_closed_goes_soon_after_it_is_opened() {
+    let delay = Duration::from_millis(500);
+    let mut bench = Bench::with(LogSettings { retention_delay: delay, ..settings() }).await;
+    let id = bench.topic("t", 1).await;
+    bench.append(&id, 0, &["a"]).await;
+    bench.log.close().await;
+    bench.clock.advance(2 * DAY);
+    bench.reopen().await;
+    assert_eq!(bench.log.stats().segments, 1);
+    while bench.log.stats().segments > 0 {
+        bench.clock.advance(delay);
+        tokio::task::yield_now().await;
+    }
+}
