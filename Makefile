@@ -3,6 +3,7 @@
 #   make run     build, start Mulgil, play real flights through the pipeline, stay up (ONCE=1: exit after)
 #   make test    install what the tests need, check, and run every test
 #   make check   the quick loop: format, lints, house rules, licences, documentation
+#   make torture kill the server again and again while everything changes (KILLS=n rounds, SEED=n: the same choices)
 #   make sim     the log on simulated machines, random seeds for a while (SEED=n: one seed with its trace)
 #   make fuzz    random bytes for everything that reads requests, for a while each (needs nightly)
 #   make bench   ratios beside direct calls, in one run
@@ -30,7 +31,7 @@ VENV := $(VENV_HOME)/venv-$(shell sha256sum $(PINS) 2>/dev/null | cut -c1-12)
 PYTHON := $(VENV)/bin/python
 TOOLS := PATH="$(VENV)/bin:$$PATH"
 
-.PHONY: help run build test check fmt fuzz tools bench sim unit blackbox docs
+.PHONY: help run build test check fmt fuzz tools bench sim torture unit blackbox docs
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -67,6 +68,13 @@ blackbox: tools build
 
 test: check unit blackbox
 	$(MULGIL) demo --once --ephemeral --listen 127.0.0.1:0
+
+# The kill tests of `make test` with more rounds. Each prints its seed.
+KILLS ?= 200
+KILL_SECONDS_MAX ?= 3600
+torture: tools build
+	MULGIL_BIN="$(abspath $(MULGIL))" MULGIL_KILL_ROUNDS=$(KILLS) MULGIL_SEED=$(SEED) $(TOOLS) $(PYTHON) -m pytest \
+		tests/blackbox/test_kill.py -q -s --timeout=$(KILL_SECONDS_MAX)
 
 # The log's code on simulated machines: SECONDS_MAX of random seeds, or one.
 SECONDS_MAX ?= 120

@@ -79,23 +79,28 @@ def open_shards(kinesis, stream: str) -> list[dict]:
     return shards
 
 
-def reshard_somehow(kinesis, stream: str, random_) -> None:
-    """One random split, merge or scaling."""
+def reshard_somehow(kinesis, stream: str, random_, expected: int | None = None) -> int:
+    """One random split, merge or scaling; how many shards are open after it. `expected` before it."""
     shards = open_shards(kinesis, stream)
+    assert expected in (None, len(shards)), f"{len(shards)} open shards, {expected} were acknowledged"
     kind = random_.choice(["split", "merge", "scale"])
     if kind == "scale":
         target = random_.randint((len(shards) + 1) // 2, min(len(shards) * 2, 8))
         kinesis.update_shard_count(StreamName=stream, TargetShardCount=target, ScalingType="UNIFORM_SCALING")
-    elif kind == "merge" and len(shards) > 1:
+        return target
+    if kind == "merge" and len(shards) > 1:
         place = random_.randrange(len(shards) - 1)
         kinesis.merge_shards(
             StreamName=stream,
             ShardToMerge=shards[place]["ShardId"],
             AdjacentShardToMerge=shards[place + 1]["ShardId"],
         )
-    elif len(shards) < 8:
+        return len(shards) - 1
+    if len(shards) < 8:
         shard = random_.choice(shards)
         start, end = (int(shard["HashKeyRange"][name]) for name in ("StartingHashKey", "EndingHashKey"))
         kinesis.split_shard(
             StreamName=stream, ShardToSplit=shard["ShardId"], NewStartingHashKey=str((start + end) // 2 + 1)
         )
+        return len(shards) + 1
+    return len(shards)

@@ -77,6 +77,8 @@ class Server:
         self.log_path = pathlib.Path(tempfile.mkstemp(prefix="mulgil-", suffix=".log")[1])
         self.process: subprocess.Popen | None = None
         self.credentials: dict[str, str] = {}
+        # What the process finds in its environment besides, from its next start on.
+        self.extra: dict[str, str] = {}
 
     @property
     def endpoint(self) -> str:
@@ -86,7 +88,7 @@ class Server:
         assert self.process is None, "already running"
         log = self.log_path.open("ab")
         command = [binary(), "serve", "--data-dir", str(self.data_dir), "--listen", self.listen, *self.arguments]
-        self.process = subprocess.Popen(command, env=clean_environment(), stdout=log, stderr=log)
+        self.process = subprocess.Popen(command, env=clean_environment(**self.extra), stdout=log, stderr=log)
         log.close()
         wait_until(self._answers, f"{self.endpoint} answers", START_SECONDS_MAX, every=0.01)
         if not self.credentials:
