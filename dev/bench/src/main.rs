@@ -10,12 +10,16 @@
 
 mod delivery;
 mod events;
+mod fanout;
 mod freshness;
 mod ingest;
 mod peers;
 mod query;
+mod reads;
 mod report;
+mod shards;
 mod start;
+mod stream;
 
 use std::path::PathBuf;
 
@@ -48,6 +52,9 @@ enum Section {
     Delivery,
     Query,
     Freshness,
+    Reads,
+    Fanout,
+    Shards,
     Peers,
 }
 
@@ -75,6 +82,15 @@ async fn main() -> Result<()> {
     }
     if asked(Section::Freshness) {
         freshness::run(&args.bin, &args.scratch).await?;
+    }
+    if asked(Section::Reads) {
+        reads::run(&args.bin, &args.scratch, args.seconds).await?;
+    }
+    if asked(Section::Fanout) {
+        fanout::run(&args.bin, &args.scratch, args.seconds).await?;
+    }
+    if asked(Section::Shards) {
+        shards::run(&args.bin, &args.scratch).await?;
     }
     if asked(Section::Peers) {
         peers::run(&args.bin, &args.scratch, args.seconds).await?;
