@@ -11,6 +11,7 @@
 //! * [`parquet`]: Arrow batches to Parquet files, incrementally and reproducibly.
 //! * [`PartitionFilter`]: the predicate language over partition keys, pushed into key ranges.
 //! * [`Lake::files`]: the data objects behind a table.
+//! * [`mod@iceberg`]: Iceberg tables: snapshots, commits, upserts and their upkeep.
 //!
 //! # Guarantees
 //!
@@ -29,6 +30,7 @@
 pub mod catalog;
 pub mod filter;
 pub mod format;
+pub mod iceberg;
 pub mod json;
 pub mod keys;
 pub mod live;
@@ -45,6 +47,7 @@ pub use files::{DataFile, LakeError};
 pub use filter::{FilterError, PartitionFilter};
 pub use model::{Column, Database, Partition, Serde, Storage, Table};
 
+use crate::iceberg::Iceberg;
 use meta::Meta;
 use objects::Objects;
 use rt::Rt;
@@ -55,11 +58,19 @@ pub struct Lake {
     catalog: Catalog,
     objects: Objects,
     live: live::Attached,
+    iceberg: Iceberg,
 }
 
 impl Lake {
     pub fn new(meta: Meta, objects: Objects, rt: Rt) -> Lake {
-        Lake { catalog: Catalog::new(meta, rt), objects, live: live::Attached::default() }
+        let catalog = Catalog::new(meta, rt.clone());
+        let iceberg = Iceberg::new(catalog.clone(), objects.clone(), rt);
+        Lake { catalog, objects, live: live::Attached::default(), iceberg }
+    }
+
+    /// The tables whose state of record is Iceberg's metadata.
+    pub fn iceberg(&self) -> &Iceberg {
+        &self.iceberg
     }
 
     pub fn catalog(&self) -> &Catalog {

@@ -12,9 +12,9 @@ use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use names::Scope;
 
+use crate::Lake;
 use crate::files::{DataFile, LakeError};
 use crate::model::Table;
-use crate::Lake;
 
 /// How often files and rows are read again because a delivery committed meanwhile.
 const ATTEMPTS_MAX: usize = 16;

@@ -13,6 +13,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression as Codec, GzipLevel, ZstdLevel};
 use parquet::errors::ParquetError as Inner;
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -119,9 +120,14 @@ impl Writer {
     }
 
     /// Closes the file and returns its bytes, or those after the last [`Writer::take_flushed`].
-    pub fn finish(mut self) -> Result<Bytes, ParquetError> {
-        self.inner.finish()?;
-        Ok(self.take_flushed())
+    pub fn finish(self) -> Result<Bytes, ParquetError> {
+        Ok(self.finish_with_footer()?.0)
+    }
+
+    /// As [`Writer::finish`], with what the file's footer says.
+    pub fn finish_with_footer(mut self) -> Result<(Bytes, ParquetMetaData), ParquetError> {
+        let footer = self.inner.finish()?;
+        Ok((self.take_flushed(), footer))
     }
 }
 

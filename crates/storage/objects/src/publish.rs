@@ -59,6 +59,16 @@ pub(crate) struct Put {
     pub(crate) extents: Option<Vec<Extent>>,
 }
 
+impl Put {
+    /// What it was made of; `None` for one that was not staged whole.
+    fn into_staged(mut self) -> Option<Staged> {
+        let staged = self.staged.pop()?;
+        let ObjectRecord { size, etag, described, checksums, .. } = self.record;
+        let blob = Blob { staged, size, etag, checksums: checksums.values };
+        Some(Staged { bucket: self.bucket, key: self.key, condition: self.condition, described, blob })
+    }
+}
+
 struct Replaced {
     body: FileId,
     files: Vec<FileId>,
@@ -76,6 +86,26 @@ impl Objects {
         self.publish_puts(puts, txn).await
     }
 
+    /// As [`Objects::publish`], giving the staged objects back if what `txn` required did not hold, so that
+    /// they can be published with another transaction.
+    pub async fn publish_or_return(
+        &self,
+        staged: Vec<Staged>,
+        txn: Txn,
+    ) -> Result<(Vec<ObjectInfo>, Revision), (PublishError, Vec<Staged>)> {
+        let puts = staged.into_iter().map(|staged| self.put_of(staged)).collect();
+        let objects = self.clone();
+        let published = self.detached("objects publish", async move {
+            let mut puts = puts;
+            let published = objects.publish_detached(&mut puts, txn).await;
+            published.map_err(|error| (error, puts))
+        });
+        published.await.map_err(|(error, puts)| match error {
+            PublishError::Conflict { .. } => (error, puts.into_iter().filter_map(Put::into_staged).collect()),
+            other => (other, Vec::new()),
+        })
+    }
+
     pub(crate) async fn publish_one(&self, staged: Staged) -> Result<ObjectInfo, ObjectError> {
         match self.publish_puts(vec![self.put_of(staged)], Txn::new()).await {
             Ok((mut infos, _)) => Ok(infos.pop().expect("one object was published")),
@@ -89,12 +119,17 @@ impl Objects {
         txn: Txn,
     ) -> Result<(Vec<ObjectInfo>, Revision), PublishError> {
         let objects = self.clone();
-        self.detached("objects publish", async move { objects.publish_detached(puts, txn).await }).await
+        self.detached("objects publish", async move {
+            let mut puts = puts;
+            objects.publish_detached(&mut puts, txn).await
+        })
+        .await
     }
 
+    /// Empties `puts` when it succeeds.
     async fn publish_detached(
         &self,
-        mut puts: Vec<Put>,
+        puts: &mut Vec<Put>,
         txn: Txn,
     ) -> Result<(Vec<ObjectInfo>, Revision), PublishError> {
         let distinct: HashSet<_> = puts.iter().map(|put| (&put.bucket, &put.key)).collect();
@@ -103,22 +138,24 @@ impl Objects {
             return Err(ObjectError::Invalid { reason }.into());
         }
         for _ in 0..ATTEMPTS_MAX {
-            let (all, replaced) = self.prepare(&puts, txn.clone()).await?;
-            staged_files(&mut puts).for_each(StagedFile::hold);
+            let (all, replaced) = self.prepare(puts, txn.clone()).await?;
+            staged_files(puts).for_each(StagedFile::hold);
             let error = match self.meta.commit(all).await {
-                Ok(revision) => return Ok((self.published(puts, replaced).await, revision)),
+                Ok(revision) => {
+                    return Ok((self.published(std::mem::take(puts), replaced).await, revision));
+                }
                 Err(error) => error,
             };
             if did_not_happen(&error) {
-                staged_files(&mut puts).for_each(StagedFile::release);
+                staged_files(puts).for_each(StagedFile::release);
             }
             match error {
-                CommitError::Conflict { key } if is_ours(&puts, &key) => {}
+                CommitError::Conflict { key } if is_ours(puts, &key) => {}
                 CommitError::Conflict { key } => return Err(PublishError::Conflict { key }),
                 CommitError::Meta(error) => return Err(error.into()),
             }
         }
-        let first = puts.into_iter().next().expect("only objects are contended");
+        let first = puts.drain(..).next().expect("only objects are contended");
         Err(ObjectError::Contended { bucket: first.bucket, key: first.key }.into())
     }
 

@@ -91,7 +91,7 @@ impl Catalog {
     }
 
     /// The current version with the revision of its entry, to build conditional changes on.
-    pub(super) async fn table_entry(
+    pub(crate) async fn table_entry(
         &self,
         scope: &Scope,
         database: &str,

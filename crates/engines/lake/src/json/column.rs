@@ -79,7 +79,8 @@ pub(super) fn column(field: &Field, rules: &Arc<Rules>) -> Result<Box<dyn Column
             let read = move |token: Token<'_>| scalar::decimal(token, precision, scale);
             Numbers::<Decimal128Type>::boxed(field.data_type().clone(), read)
         }
-        DataType::Timestamp(TimeUnit::Microsecond, None) => {
+        // A zone changes nothing: what is read is UTC, with or without saying so.
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
             let rules = Arc::clone(rules);
             let read = move |token: Token<'_>| scalar::timestamp(token, &rules.timestamps);
             Numbers::<TimestampMicrosecondType>::boxed(field.data_type().clone(), read)

@@ -309,3 +309,19 @@ async fn an_object_that_no_client_put_may_have_an_etag_without_a_digest() {
     let refused = bench.objects.put(BUCKET, "three", Bytes::from_static(b"same"), options).await;
     assert!(refused.is_err(), "an announced digest is compared all the same");
 }
+
+#[tokio::test]
+async fn a_lost_race_gives_the_staged_objects_back_for_another_commit() {
+    let bench = Bench::new().await;
+    let mut writer = bench.objects.writer(BUCKET, "a", PutOptions::default()).await.unwrap();
+    writer.write(pattern(10)).await.unwrap();
+    let staged = writer.stage().await.unwrap();
+    let etag = staged.etag();
+    let refused = Txn::new().require_present(Key::global("nobody"));
+    let (error, returned) = bench.objects.publish_or_return(vec![staged], refused).await.unwrap_err();
+    assert!(matches!(error, PublishError::Conflict { .. }), "{error}");
+    assert!(matches!(bench.objects.head(BUCKET, "a").await, Err(ObjectError::NoSuchKey { .. })));
+    let (infos, _) = bench.objects.publish_or_return(returned, Txn::new()).await.ok().unwrap();
+    assert_eq!((infos[0].size, &infos[0].etag), (10, &etag));
+    assert_eq!(bench.objects.get_bytes(BUCKET, "a", None).await.unwrap(), pattern(10));
+}
