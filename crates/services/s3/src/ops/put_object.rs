@@ -34,6 +34,7 @@ pub(crate) async fn handle(
         tags,
         condition: write_condition(input.if_match.as_ref(), input.if_none_match.as_ref())?,
         expected: expected.clone(),
+        ..PutOptions::default()
     };
     let mut writer = s3.objects.writer(&input.bucket, &input.key, options).await.map_err(refused)?;
     pour(&s3.rt, &request, body, &expected, &mut writer).await?;
