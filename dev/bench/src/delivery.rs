@@ -171,6 +171,9 @@ fn spec(topic: TopicId, scope: Scope) -> FlowSpec {
             errors: flow::ErrorShape::default(),
         },
         register_partitions: false,
+        operators: Vec::new(),
+        partitioning: None,
+        backup: None,
     }
 }
 

@@ -9,14 +9,18 @@ use log::Offset;
 use rt::{Rt, Task};
 use tokio::sync::watch;
 
-use crate::FlowError;
-use crate::encode::{Converted, Converter, Count, Encoder, Payload};
+use crate::compress::Compressor;
+use crate::convert::{Converted, Converter, Group};
+use crate::encode::archived_name;
 use crate::failpoints::at;
+use crate::lanes::{Done, Lanes};
 use crate::output::{Output, Sealed};
 use crate::parts::Parts;
 use crate::plan::Plan;
 use crate::reader::{CHUNK_BYTES, Chunk, Reader};
-use crate::reject::{Attempt, FailureKind};
+use crate::records::{Failures, Refusal, Tally};
+use crate::reject::{Cause, FailureKind};
+use crate::{Compression, FlowError};
 
 /// Chunks that are converted at the same time, ahead of the one that is being encoded.
 const CONVERSIONS_AT_ONCE: usize = 2;
@@ -24,23 +28,26 @@ const CONVERSIONS_AT_ONCE: usize = 2;
 /// A chunk is held as read bytes, as rows and as encoded pages.
 const COPIES: u64 = 3;
 
+/// What records of a partition too many are refused with.
+const PARTITIONS_EXCEEDED: &str = "The number of active partitions has exceeded the configured limit";
+
 /// What a batch came to.
 pub(crate) struct Outcome {
     pub(crate) ends: BTreeMap<u32, Offset>,
-    pub(crate) delivered: Count,
-    pub(crate) rejected: Count,
+    pub(crate) tally: Tally,
     pub(crate) missing: u64,
     pub(crate) objects: Vec<Sealed>,
-    /// Whether one of the objects is the data object.
-    pub(crate) has_data: bool,
+    /// The keys of those that hold delivered records.
+    pub(crate) data_keys: Vec<String>,
 }
 
-/// Memory that the batch needs at most, in bytes.
-pub(crate) fn memory_bytes(plan: &Plan) -> u64 {
+/// Memory that the batch needs at most, in bytes. `partition_bytes` is the budget of all its partitions.
+pub(crate) fn memory_bytes(plan: &Plan, partition_bytes: usize) -> u64 {
     let batch = plan.source_bytes.min(plan.bytes);
     let chunks = (CHUNK_BYTES * (CONVERSIONS_AT_ONCE + 2)) as u64;
     // Encoded rows are held until their row group is closed; they are rarely half of their source.
-    batch.min(chunks) * COPIES + batch / 2
+    let encoded = if plan.partitioned.is_some() { partition_bytes as u64 } else { batch / 2 };
+    batch.min(chunks) * COPIES + encoded
 }
 
 /// A batch in work.
@@ -86,26 +93,17 @@ impl Opener {
 
 impl<'a> Batch<'a> {
     pub(crate) fn new(parts: &'a Parts, plan: Arc<Plan>, gate: Gate) -> Result<Batch<'a>, FlowError> {
-        let (encode, table) = (&plan.spec.encode, plan.table.as_ref());
-        let attempt = Attempt { planned: plan.planned, table_version: table.map(|table| table.version) };
+        let converter = Arc::new(Converter::new(&plan, &parts.functions)?);
         let ahead = Ahead {
             rt: parts.rt.clone(),
             reader: Reader::new(parts.log.clone(), &plan),
-            converter: Arc::new(Converter::new(encode, table, &plan.spec.sink.errors, attempt)?),
+            converter: converter.clone(),
             converting: VecDeque::new(),
             read: false,
         };
-        let encoder = Encoder::new(encode, table)?;
-        let writing = Writing {
-            parts,
-            plan,
-            gate,
-            encoder: Some(encoder),
-            data: None,
-            errors: None,
-            delivered: Count::default(),
-            rejected: Count::default(),
-        };
+        let lanes = Lanes::new(parts, plan.clone());
+        let (errors, backup, tally) = (BTreeMap::new(), None, Tally::default());
+        let writing = Writing { parts, plan, gate, converter, lanes, errors, backup, tally };
         Ok(Batch { ahead, writing })
     }
 
@@ -161,8 +159,7 @@ impl Ahead {
     }
 
     fn convert(&mut self, chunk: Chunk) {
-        let (rt, converter) = (self.rt.clone(), self.converter.clone());
-        let work = async move { rt.blocking("flow-convert", move || converter.convert(chunk)).await };
+        let work = self.converter.clone().convert(self.rt.clone(), chunk);
         self.converting.push_back(self.rt.spawn("flow-convert", work));
     }
 }
@@ -172,83 +169,123 @@ struct Writing<'a> {
     parts: &'a Parts,
     plan: Arc<Plan>,
     gate: Gate,
-    /// Taken while a thread works with it.
-    encoder: Option<Encoder>,
-    data: Option<Output>,
-    errors: Option<Output>,
-    delivered: Count,
-    rejected: Count,
+    converter: Arc<Converter>,
+    lanes: Lanes<'a>,
+    /// By key: kinds of failure may share an object.
+    errors: BTreeMap<String, Output>,
+    backup: Option<Copying>,
+    tally: Tally,
+}
+
+/// The copy of the source records.
+struct Copying {
+    compressor: Compressor,
+    output: Option<Output>,
 }
 
 impl Writing<'_> {
     async fn push(&mut self, converted: Converted) -> Result<(), FlowError> {
-        let Converted { payload, delivered, rejected, error_lines } = converted;
-        self.delivered.add(delivered);
-        self.rejected.add(rejected);
-        if !error_lines.is_empty() {
-            self.write_errors(error_lines.into()).await?;
+        let Converted { groups, mut tally, mut failures, backup } = converted;
+        let mut admitted = Vec::with_capacity(groups.len());
+        for group in groups {
+            if self.lanes.admit(&group)? {
+                admitted.push(group);
+            } else {
+                self.refuse(group, &mut tally, &mut failures);
+            }
         }
-        let ready = self.encode(payload).await?;
-        if ready.is_empty() { Ok(()) } else { self.write_data(ready).await }
+        self.tally.add(tally);
+        for (kind, lines) in failures.lines {
+            self.write_errors(kind, lines.into()).await?;
+        }
+        self.copy(backup).await?;
+        let ready = self.lanes.encode(admitted).await?;
+        if !ready.is_empty() || self.lanes.is_over_budget() {
+            self.gate.pass().await?;
+        }
+        for (prefix, bytes) in ready {
+            self.lanes.write(&prefix, bytes).await?;
+        }
+        if self.lanes.is_over_budget() { self.lanes.relieve().await } else { Ok(()) }
     }
 
-    async fn encode(&mut self, payload: Payload) -> Result<Bytes, FlowError> {
-        let mut encoder = self.encoder.take().expect("an encoder that failed is not used again");
-        let work = move || {
-            let ready = encoder.push(payload);
-            (encoder, ready)
-        };
-        let (encoder, ready) = self.parts.rt.blocking("flow-encode", work).await;
-        self.encoder = Some(encoder);
-        ready
+    /// Too many partitions are open for this one.
+    fn refuse(&self, group: Group, tally: &mut Tally, failures: &mut Failures) {
+        let refusal = Refusal::new(Cause::PartitionsLimit, PARTITIONS_EXCEEDED);
+        for (data, origin) in &group.members {
+            failures.push(self.converter.errors(), &refusal, data, *origin);
+        }
+        tally.delivered.records -= group.delivered.records;
+        tally.delivered.bytes -= group.delivered.bytes;
+        tally.rejected.add(group.delivered);
+    }
+
+    async fn copy(&mut self, bytes: Vec<u8>) -> Result<(), FlowError> {
+        if self.plan.backup_key.is_none() {
+            return Ok(());
+        }
+        let copying = self.backup.get_or_insert_with(|| Copying::new(&self.plan));
+        // One block of a few megabytes at most: no need for a thread of its own.
+        let ready = copying.compressor.push(bytes)?;
+        if ready.is_empty() {
+            return Ok(());
+        }
+        self.gate.pass().await?;
+        copying.write(self.parts, &self.plan, ready).await
     }
 
     async fn finish(mut self, ends: BTreeMap<u32, Offset>, missing: u64) -> Result<Outcome, FlowError> {
-        let mut objects = Vec::new();
-        if self.delivered.records > 0 {
-            let encoder = self.encoder.take().expect("an encoder that failed is not used again");
-            let last = self.parts.rt.blocking("flow-encode", move || encoder.finish()).await?;
-            if let Some(last) = last {
-                self.write_data(last).await?;
-            }
-        }
-        let data = self.data.take();
-        let has_data = data.is_some();
-        if let Some(data) = data {
-            objects.push(data.seal().await?);
-            self.parts.pass(at::AFTER_DATA_OBJECT).await?;
-        }
-        if let Some(errors) = self.errors.take() {
+        self.gate.pass().await?;
+        let done = self.lanes.finish().await?;
+        let (data_keys, mut objects): (Vec<_>, Vec<_>) =
+            done.into_iter().map(|Done { key, object }| (key, object)).unzip();
+        for errors in self.errors.into_values() {
             objects.push(errors.seal().await?);
             self.parts.pass(at::AFTER_ERROR_OBJECT).await?;
         }
-        let (delivered, rejected) = (self.delivered, self.rejected);
-        Ok(Outcome { ends, delivered, rejected, missing, objects, has_data })
-    }
-
-    async fn write_data(&mut self, bytes: Bytes) -> Result<(), FlowError> {
-        if self.data.is_none() {
-            self.gate.pass().await?;
-            let sink = &self.plan.spec.sink;
-            let opened = Output::open(
-                &self.parts.objects,
-                &sink.bucket,
-                &self.plan.data_key,
-                sink.content_type.clone(),
-            );
-            self.data = Some(opened.await?);
+        if let Some(copying) = self.backup.take() {
+            objects.push(copying.seal(self.parts, &self.plan).await?);
+            self.parts.pass(at::AFTER_BACKUP_OBJECT).await?;
         }
-        self.data.as_mut().expect("it was opened above").write(bytes).await
+        debug_assert!(self.tally.balances(), "every record is accounted for: {:?}", self.tally);
+        Ok(Outcome { ends, tally: self.tally, missing, objects, data_keys })
     }
 
-    async fn write_errors(&mut self, lines: Bytes) -> Result<(), FlowError> {
-        if self.errors.is_none() {
+    async fn write_errors(&mut self, kind: FailureKind, lines: Bytes) -> Result<(), FlowError> {
+        let planned = self.plan.error_keys.iter().find(|(planned, _)| *planned == kind);
+        let (_, key) = planned.expect("a plan names the object of every kind its steps can reject");
+        if !self.errors.contains_key(key) {
             self.gate.pass().await?;
-            let planned = self.plan.error_keys.iter().find(|(kind, _)| *kind == FailureKind::Format);
-            let (_, key) = planned.expect("a plan names the object of every kind its encoding can reject");
             let opened = Output::open(&self.parts.objects, &self.plan.spec.sink.bucket, key, None);
-            self.errors = Some(opened.await?);
+            self.errors.insert(key.clone(), opened.await?);
         }
-        self.errors.as_mut().expect("it was opened above").write(lines).await
+        self.errors.get_mut(key).expect("it was opened above").write(lines).await
+    }
+}
+
+impl Copying {
+    fn new(plan: &Plan) -> Copying {
+        let backup = plan.spec.backup.as_ref().expect("a plan with a backup's key has a backup");
+        let key = plan.backup_key.as_deref().unwrap_or_default();
+        let compressor = Compressor::new(backup.compression, archived_name(key));
+        Copying { compressor, output: None }
+    }
+
+    async fn write(&mut self, parts: &Parts, plan: &Plan, bytes: Bytes) -> Result<(), FlowError> {
+        if self.output.is_none() {
+            let backup = plan.spec.backup.as_ref().expect("a plan with a backup's key has a backup");
+            let key = plan.backup_key.as_deref().unwrap_or_default();
+            let opened = Output::open(&parts.objects, &backup.bucket, key, backup.content_type.clone());
+            self.output = Some(opened.await?);
+        }
+        self.output.as_mut().expect("it was opened above").write(bytes).await
+    }
+
+    async fn seal(mut self, parts: &Parts, plan: &Plan) -> Result<Sealed, FlowError> {
+        let compressor =
+            std::mem::replace(&mut self.compressor, Compressor::new(Compression::None, String::new()));
+        let last = parts.rt.blocking("flow-encode", move || compressor.finish()).await?;
+        self.write(parts, plan, last).await?;
+        self.output.take().expect("it was opened by the write").seal().await
     }
 }

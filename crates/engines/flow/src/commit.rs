@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use lake::Partition;
 use log::Offset;
-use meta::Txn;
+use meta::{Key, Txn};
 
 use crate::batch::Outcome;
 use crate::failpoints::at;
 use crate::ledger::Ledger;
 use crate::parts::Parts;
 use crate::plan::Plan;
+use crate::records::Tally;
 use crate::state::State;
 use crate::{Encode, FlowError, FlowId, ParquetEncode, output, register};
 
@@ -41,12 +43,19 @@ pub(crate) async fn commit(
 }
 
 fn settled_ledger(parts: &Parts, before: &Ledger, plan: &Plan, outcome: &Outcome) -> Ledger {
-    let Outcome { delivered, rejected, missing, objects, .. } = outcome;
+    let Outcome { tally, missing, objects, .. } = outcome;
+    let Tally { taken, made, delivered, rejected, dropped } = tally;
     Ledger {
+        taken_records: before.taken_records + taken.records,
+        taken_bytes: before.taken_bytes + taken.bytes,
+        made_records: before.made_records + made.records,
+        made_bytes: before.made_bytes + made.bytes,
         delivered_records: before.delivered_records + delivered.records,
         delivered_bytes: before.delivered_bytes + delivered.bytes,
         rejected_records: before.rejected_records + rejected.records,
         rejected_bytes: before.rejected_bytes + rejected.bytes,
+        dropped_records: before.dropped_records + dropped.records,
+        dropped_bytes: before.dropped_bytes + dropped.bytes,
         missing_records: before.missing_records + missing,
         objects: before.objects + objects.len() as u64,
         object_bytes: before.object_bytes + objects.iter().map(output::Sealed::size).sum::<u64>(),
@@ -56,26 +65,33 @@ fn settled_ledger(parts: &Parts, before: &Ledger, plan: &Plan, outcome: &Outcome
     }
 }
 
-/// Adds the partition the data object lies in, if the table does not have it.
+/// Adds the partitions the data objects lie in, as far as the table does not have them.
 async fn registration(parts: &Parts, plan: &Plan, outcome: &Outcome) -> Result<Txn, FlowError> {
     let Encode::Parquet(parquet) = &plan.spec.encode else { return Ok(Txn::new()) };
-    if !plan.spec.register_partitions || !outcome.has_data {
+    if !plan.spec.register_partitions || outcome.data_keys.is_empty() {
         return Ok(Txn::new());
     }
     let ParquetEncode { scope, database, table, .. } = parquet.as_ref();
     let table = parts.lake.catalog().table(scope, database, table).await?;
-    let Some(mut partition) = register::partition_of(&table, &plan.spec.sink.bucket, &plan.data_key) else {
-        return Ok(Txn::new());
-    };
-    let key = lake::keys::partition(scope, &table.database, &table.name, &partition.values);
-    if parts.meta.get(&key).await?.is_some() {
-        return Ok(Txn::new());
+    let bucket = &plan.spec.sink.bucket;
+    let partitions = outcome.data_keys.iter().filter_map(|key| register::partition_of(&table, bucket, key));
+    // Several objects may lie in the same one.
+    let partitions: BTreeMap<Vec<String>, Partition> =
+        partitions.map(|partition| (partition.values.clone(), partition)).collect();
+    let key = |values: &Vec<String>| lake::keys::partition(scope, &table.database, &table.name, values);
+    let keys: Vec<Key> = partitions.keys().map(key).collect();
+    let known = parts.meta.get_many(&keys).await?;
+    let mut txn = Txn::new();
+    for ((key, known), mut partition) in keys.into_iter().zip(known).zip(partitions.into_values()) {
+        if known.is_none() {
+            partition.created = parts.rt.now();
+            txn = txn
+                .require_present(lake::keys::table(scope, &table.database, &table.name))
+                .require_absent(key.clone())
+                .put_json(key, &partition);
+        }
     }
-    partition.created = parts.rt.now();
-    Ok(Txn::new()
-        .require_present(lake::keys::table(scope, &table.database, &table.name))
-        .require_absent(key.clone())
-        .put_json(key, &partition))
+    Ok(txn)
 }
 
 async fn trim(parts: &Parts, plan: &Plan, ends: &BTreeMap<u32, Offset>) -> Result<(), FlowError> {

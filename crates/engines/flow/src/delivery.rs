@@ -88,7 +88,7 @@ impl Delivery {
             self.live.stop.cancel();
             return Ok(());
         };
-        let names = state.spec.sink.names()?;
+        let names = state.spec.names()?;
         let spaced = self.parts.rt.now();
         let mut attempt = Attempt { state, names, backlog: Backlog::default(), spaced };
         // A batch that was in work when the process died. Its source may be another one by now.
@@ -223,7 +223,7 @@ impl Delivery {
         let Attempt { state: State { spec, .. }, names, .. } = attempt;
         let source_bytes = pending.bytes();
         let oldest = pending.oldest.unwrap_or_else(|| rt.now());
-        let spans = match names.prefix.changes_after(oldest, names.zone) {
+        let spans = match names.change_after(oldest) {
             Some(boundary) if boundary <= rt.now() && pending.oldest.is_some() => {
                 backlog::cut(log, &topic.id, pending.spans, boundary).await?
             }

@@ -7,12 +7,15 @@ pub(crate) mod at {
     pub(crate) const BEFORE_PLAN: &str = "before-plan";
     pub(crate) const AFTER_PLAN: &str = "after-plan";
     pub(crate) const AFTER_CHUNK: &str = "after-chunk";
+    pub(crate) const AFTER_SPILL: &str = "after-spill";
     pub(crate) const AFTER_DATA_OBJECT: &str = "after-data-object";
     pub(crate) const AFTER_ERROR_OBJECT: &str = "after-error-object";
+    pub(crate) const AFTER_BACKUP_OBJECT: &str = "after-backup-object";
     pub(crate) const BEFORE_COMMIT: &str = "before-commit";
     pub(crate) const AFTER_COMMIT: &str = "after-commit";
     pub(crate) const AFTER_TRIM: &str = "after-trim";
 
+    /// Every batch meets these.
     #[cfg(test)]
     pub(crate) const ALL: [&str; 8] = [
         BEFORE_PLAN,
@@ -24,6 +27,10 @@ pub(crate) mod at {
         AFTER_COMMIT,
         AFTER_TRIM,
     ];
+
+    /// These are met by batches with many partitions and a backup.
+    #[cfg(test)]
+    pub(crate) const FURTHER: [&str; 2] = [AFTER_SPILL, AFTER_BACKUP_OBJECT];
 }
 
 #[cfg(any(test, feature = "failpoints"))]

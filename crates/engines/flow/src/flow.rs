@@ -10,6 +10,7 @@ use rt::{Rt, Task};
 
 use crate::backlog::{self, Unsettled};
 use crate::delivery::Delivery;
+use crate::functions::{Functions, NoFunctions};
 use crate::ledger::{FlowStatus, Phase};
 use crate::parts::{Live, Parts};
 use crate::state::State;
@@ -36,7 +37,20 @@ struct Running {
 impl Flow {
     /// Starts nothing; see [`Flow::resume_all`].
     pub fn new(rt: Rt, meta: Meta, log: Log, objects: Objects, lake: Lake, settings: FlowSettings) -> Flow {
-        let parts = Arc::new(Parts::new(rt, meta, log, objects, lake, settings));
+        Flow::with_functions(rt, meta, log, objects, lake, Arc::new(NoFunctions), settings)
+    }
+
+    /// Like [`Flow::new`], for a process that has functions for [`Operator::Transform`](crate::Operator).
+    pub fn with_functions(
+        rt: Rt,
+        meta: Meta,
+        log: Log,
+        objects: Objects,
+        lake: Lake,
+        functions: Arc<dyn Functions>,
+        settings: FlowSettings,
+    ) -> Flow {
+        let parts = Arc::new(Parts::new(rt, meta, log, objects, lake, functions, settings));
         Flow { parts, running: Arc::default() }
     }
 

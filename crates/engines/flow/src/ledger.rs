@@ -7,17 +7,28 @@ use serde::{Deserialize, Serialize};
 
 /// What a delivery did since it was created, changed only in the commit that makes it true.
 ///
-/// At every commit the records read from the source are `delivered + rejected + missing`; what lies
-/// between the committed offsets and the end of the source is pending. An aggregate counts as one record while
-/// it is pending and as the records in it from then on.
+/// At every commit `taken + made = delivered + rejected + dropped`, in records and in bytes; what lies between
+/// the committed offsets and the end of the source is pending. A producer's aggregate counts as one record while
+/// it is pending and as the records in it from then on. What operators make of a record is theirs: of three
+/// records split from one, two are `made`, and so are the bytes a record gains when it is decompressed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Ledger {
+    /// Records of the source that left the pending state and could be read, and their bytes.
+    pub taken_records: u64,
+    pub taken_bytes: u64,
+    /// Records and bytes that operators added; what they took away counts below zero.
+    pub made_records: i64,
+    pub made_bytes: i64,
     pub delivered_records: u64,
-    /// Source bytes of the delivered records.
+    /// Bytes of the delivered records before they were encoded.
     pub delivered_bytes: u64,
-    /// Records in the error output.
+    /// Records in the error output, as they were when they failed.
     pub rejected_records: u64,
     pub rejected_bytes: u64,
+    /// Records that an operator left out on purpose.
+    pub dropped_records: u64,
+    pub dropped_bytes: u64,
     /// Records that the source no longer had when their turn came: its retention was too short, or they
     /// were damaged.
     pub missing_records: u64,
@@ -33,7 +44,15 @@ pub struct Ledger {
 impl Ledger {
     /// Records that left the pending state, one way or another.
     pub fn settled_records(&self) -> u64 {
-        self.delivered_records + self.rejected_records + self.missing_records
+        self.delivered_records + self.rejected_records + self.dropped_records + self.missing_records
+    }
+
+    /// Whether every record and byte is accounted for.
+    pub fn balances(&self) -> bool {
+        let settled_records = self.delivered_records + self.rejected_records + self.dropped_records;
+        let settled_bytes = self.delivered_bytes + self.rejected_bytes + self.dropped_bytes;
+        self.taken_records.checked_add_signed(self.made_records) == Some(settled_records)
+            && self.taken_bytes.checked_add_signed(self.made_bytes) == Some(settled_bytes)
     }
 
     /// Bytes of the records that were settled and that the source still had.

@@ -31,18 +31,25 @@ mod aggregate;
 mod backlog;
 mod batch;
 mod commit;
+mod compress;
+mod convert;
 mod delivery;
 mod encode;
 mod error;
 mod failpoints;
 mod flow;
+mod functions;
 mod keys;
+mod lanes;
 mod ledger;
+mod operator;
+mod operators;
 mod output;
 mod parts;
 mod plan;
 mod prefix;
 mod reader;
+mod records;
 mod register;
 mod reject;
 mod settings;
@@ -53,13 +60,16 @@ pub use error::FlowError;
 #[cfg(any(test, feature = "failpoints"))]
 pub use failpoints::{Action, Failpoints};
 pub use flow::Flow;
+pub use functions::{FunctionError, Functions};
 pub use ledger::{FlowStatus, Ledger, Phase};
-pub use prefix::{PatternError, Prefix, PrefixError};
-pub use reject::{ErrorField, ErrorShape, ErrorValue, FailureKind};
+pub use operator::{Extract, Operator, Partitioning, Split, Transform};
+pub use operators::query::{QueryError, query_keys};
+pub use prefix::{KeySource, PatternError, Prefix, PrefixError};
+pub use reject::{Cause, ErrorField, ErrorShape, ErrorValue, FailureKind};
 pub use settings::FlowSettings;
 pub use spec::{
-    Buffer, Compression, Encode, FlowId, FlowSpec, ParquetEncode, RawEncode, Sink, Source, SpecError, Start,
-    TableVersion,
+    Backup, Buffer, Compression, Encode, FlowId, FlowSpec, ParquetEncode, RawEncode, Sink, Source, SpecError,
+    Start, TableVersion,
 };
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What deliveries share, and the part of each that others see.
 
+use std::sync::Arc;
+
 use lake::Lake;
 use log::Log;
 use meta::Meta;
@@ -8,6 +10,7 @@ use parking_lot::Mutex;
 use rt::{Rt, Stop, Timestamp};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
+use crate::functions::Functions;
 use crate::ledger::Phase;
 use crate::plan::Plan;
 use crate::{FlowError, FlowSettings, batch};
@@ -22,6 +25,7 @@ pub(crate) struct Parts {
     pub(crate) log: Log,
     pub(crate) objects: Objects,
     pub(crate) lake: Lake,
+    pub(crate) functions: Arc<dyn Functions>,
     pub(crate) settings: FlowSettings,
     batches: Semaphore,
     memory: Semaphore,
@@ -57,13 +61,14 @@ impl Parts {
         log: Log,
         objects: Objects,
         lake: Lake,
+        functions: Arc<dyn Functions>,
         settings: FlowSettings,
     ) -> Parts {
         let units = (settings.memory_bytes as u64 / MEMORY_UNIT).max(1);
         let memory_units = u32::try_from(units).unwrap_or(u32::MAX);
         let batches = Semaphore::new(settings.batches_at_once.max(1));
         let memory = Semaphore::new(memory_units as usize);
-        Parts { rt, meta, log, objects, lake, settings, batches, memory, memory_units }
+        Parts { rt, meta, log, objects, lake, functions, settings, batches, memory, memory_units }
     }
 
     /// Waits until there is room for one more batch like this.
@@ -82,7 +87,8 @@ impl Parts {
     }
 
     fn units(&self, plan: &Plan) -> u32 {
-        let units = batch::memory_bytes(plan).div_ceil(MEMORY_UNIT);
+        let bytes = batch::memory_bytes(plan, self.settings.partition_bytes);
+        let units = bytes.div_ceil(MEMORY_UNIT);
         u32::try_from(units).unwrap_or(u32::MAX).min(self.memory_units)
     }
 

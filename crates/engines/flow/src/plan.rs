@@ -5,17 +5,17 @@ use log::Offset;
 use rt::{Rt, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::prefix::name_time;
+use crate::FlowSpec;
+use crate::prefix::{KeyPart, KeySource, name_time};
 use crate::reject::FailureKind;
 use crate::spec::Names;
-use crate::{Encode, FlowSpec};
 
 /// Bytes a partition contributes before it is the next one's turn.
 const TURN_BYTES_MAX: u64 = 4 << 20;
 const TURN_BYTES_MIN: u64 = 64 << 10;
 
 /// The format of a stored plan.
-pub(crate) const PLAN_VERSION: u32 = 1;
+pub(crate) const PLAN_VERSION: u32 = 2;
 
 /// One batch. The records of a plan are a function of the plan and the source alone: see
 /// [`Reader`](crate::reader::Reader).
@@ -36,10 +36,47 @@ pub(crate) struct Plan {
     pub(crate) turn_bytes: u64,
     /// About how many there are.
     pub(crate) source_bytes: u64,
+    /// Of the data object of a batch that is not partitioned by keys.
     pub(crate) data_key: String,
+    /// Of the data objects of one that is.
+    #[serde(default)]
+    pub(crate) partitioned: Option<PartitionedKey>,
+    /// Kinds of failure may share an object.
     pub(crate) error_keys: Vec<(FailureKind, String)>,
+    #[serde(default)]
+    pub(crate) backup_key: Option<String>,
     /// The table as it was, for its columns.
     pub(crate) table: Option<Table>,
+}
+
+/// The keys of objects that follow from their records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PartitionedKey {
+    pub(crate) prefix: Vec<KeyPart>,
+    pub(crate) stem: String,
+    pub(crate) suffix: String,
+}
+
+impl PartitionedKey {
+    /// The `piece`-th object below a prefix, from 0.
+    pub(crate) fn object(&self, prefix: &str, piece: u32) -> String {
+        let PartitionedKey { stem, suffix, .. } = self;
+        if piece == 0 { format!("{prefix}{stem}{suffix}") } else { format!("{prefix}{stem}-{piece}{suffix}") }
+    }
+
+    /// The names of the keys of one source, each once.
+    pub(crate) fn keys(&self, source: KeySource) -> Vec<String> {
+        let mut keys = Vec::new();
+        for part in &self.prefix {
+            if let KeyPart::Key(from, name) = part
+                && *from == source
+                && !keys.contains(name)
+            {
+                keys.push(name.clone());
+            }
+        }
+        keys
+    }
 }
 
 /// A half-open range of offsets.
@@ -65,16 +102,24 @@ impl Draft<'_> {
     pub(crate) fn plan(self, rt: &Rt) -> Plan {
         let Draft { batch, spec, names, oldest, spans, source_bytes, table } = self;
         let sink = &spec.sink;
-        let stem = format!("{}-{}-{}", sink.name, name_time(oldest, names.zone), rt.uuid());
-        let data_prefix = names.prefix.render(oldest, names.zone, "", rt);
-        let kinds: &[FailureKind] = match spec.encode {
-            Encode::Raw(_) => &[],
-            Encode::Parquet(_) => &[FailureKind::Format],
+        let zone = names.zone;
+        let time = name_time(oldest, zone);
+        let stem = format!("{}-{time}-{}", sink.name, rt.uuid());
+        let data_prefix = names.prefix.render(oldest, zone, "", rt);
+        let partitioned = names.prefix.has_keys().then(|| PartitionedKey {
+            prefix: names.prefix.render_parts(oldest, zone, "", rt),
+            stem: stem.clone(),
+            suffix: sink.suffix.clone(),
+        });
+        let error_key = |kind: FailureKind| {
+            let prefix = names.error_prefix.render(oldest, zone, kind.as_str(), rt);
+            (kind, format!("{prefix}{stem}"))
         };
-        let error_key = |kind: &FailureKind| {
-            let prefix = names.error_prefix.render(oldest, names.zone, kind.as_str(), rt);
-            (*kind, format!("{prefix}{stem}"))
-        };
+        let backup_key = spec.backup.as_ref().zip(names.backup_prefix.as_ref()).map(|(backup, prefix)| {
+            let prefix = prefix.render(oldest, zone, "", rt);
+            // Another name than the data's: both may be asked for in the same place.
+            format!("{prefix}{}-{time}-{}{}", backup.name, rt.uuid(), backup.suffix)
+        });
         Plan {
             version: PLAN_VERSION,
             batch,
@@ -86,7 +131,9 @@ impl Draft<'_> {
             spans,
             source_bytes,
             data_key: format!("{data_prefix}{stem}{}", sink.suffix),
-            error_keys: kinds.iter().map(error_key).collect(),
+            partitioned,
+            error_keys: spec.failure_kinds().into_iter().map(error_key).collect(),
+            backup_key,
             table,
         }
     }

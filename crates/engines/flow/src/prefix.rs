@@ -5,15 +5,19 @@
 //! | `!{timestamp:PATTERN}` | the arrival of the oldest record of the object, in the sink's time zone |
 //! | `!{firehose:random-string}` | eleven random characters, new for each place it stands |
 //! | `!{firehose:error-output-type}` | the kind of failure; only in an error prefix |
+//! | `!{partitionKeyFromQuery:KEY}` | a key that a query found in the record; only in the prefix of delivered objects |
+//! | `!{partitionKeyFromLambda:KEY}` | a key that a function gave the record; likewise |
 //!
 //! A prefix without any expression is followed by `yyyy/MM/dd/HH/`, an error prefix by the kind of failure
-//! and the same. Everything is evaluated when a batch is planned and fixed in its plan.
+//! and the same. Everything but partition keys is evaluated when a batch is planned and fixed in its plan, so
+//! that the names of objects follow from the plan and the records.
 
 mod pattern;
 
 use chrono::{DateTime, Duration, NaiveDateTime, TimeZone, Timelike};
 use chrono_tz::Tz;
 use rt::{Rt, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use pattern::DatePattern;
 pub use pattern::PatternError;
@@ -35,6 +39,21 @@ enum Part {
     Time(DatePattern),
     Random,
     Failure,
+    Key(KeySource, String),
+}
+
+/// Who finds a partition key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum KeySource {
+    Query,
+    Function,
+}
+
+/// A prefix of which all is known but the keys of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum KeyPart {
+    Text(String),
+    Key(KeySource, String),
 }
 
 /// Why a prefix cannot be used.
@@ -52,6 +71,8 @@ pub enum PrefixError {
     Pattern { pattern: String, source: PatternError },
     #[error("the kind of failure has no value outside an error prefix")]
     FailureOutsideErrors,
+    #[error("partition keys have no value outside the prefix of delivered objects")]
+    KeyOutsideRecords,
 }
 
 impl Prefix {
@@ -67,12 +88,21 @@ impl Prefix {
         Ok(prefix)
     }
 
+    /// Reads the prefix of objects that hold records of all partitions.
+    pub(crate) fn parse_unpartitioned(text: &str) -> Result<Prefix, PrefixError> {
+        let prefix = Prefix::parse(text)?;
+        if prefix.has_keys() { Err(PrefixError::KeyOutsideRecords) } else { Ok(prefix) }
+    }
+
     /// Reads the prefix of objects of rejected records. An empty one lies below `delivered`, the text of
     /// the other prefix, as long as that has no expressions.
     pub fn parse_errors(text: &str, delivered: &str) -> Result<Prefix, PrefixError> {
         let plain_delivered = !Prefix::read(delivered)?.expressions;
         let text = if text.is_empty() && plain_delivered { delivered } else { text };
         let mut prefix = Prefix::read(text)?;
+        if prefix.has_keys() {
+            return Err(PrefixError::KeyOutsideRecords);
+        }
         if !prefix.expressions {
             prefix.parts.extend([Part::Failure, Part::Literal("/".to_owned())]);
             prefix.push_default_time();
@@ -90,8 +120,34 @@ impl Prefix {
         Ok(Prefix::read(text)?.has_failure())
     }
 
+    /// The partition keys of one source that the prefix names, each once.
+    pub fn keys(&self, source: KeySource) -> Vec<&str> {
+        let mut keys = Vec::new();
+        for part in &self.parts {
+            if let Part::Key(from, name) = part
+                && *from == source
+                && !keys.contains(&name.as_str())
+            {
+                keys.push(name.as_str());
+            }
+        }
+        keys
+    }
+
+    pub(crate) fn has_keys(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Key(..)))
+    }
+
+    /// Of a prefix without partition keys.
     pub(crate) fn render(&self, time: Timestamp, zone: Tz, failure: &str, rt: &Rt) -> String {
+        let parts = self.render_parts(time, zone, failure, rt).into_iter();
+        parts.map(|part| if let KeyPart::Text(text) = part { text } else { String::new() }).collect()
+    }
+
+    /// Everything but the partition keys.
+    pub(crate) fn render_parts(&self, time: Timestamp, zone: Tz, failure: &str, rt: &Rt) -> Vec<KeyPart> {
         let local = local(time, zone);
+        let mut parts = Vec::new();
         let mut out = String::new();
         for part in &self.parts {
             match part {
@@ -99,9 +155,14 @@ impl Prefix {
                 Part::Time(pattern) => pattern.render(&local, &mut out),
                 Part::Random => random(rt, &mut out),
                 Part::Failure => out.push_str(failure),
+                Part::Key(source, name) => {
+                    parts.push(KeyPart::Text(std::mem::take(&mut out)));
+                    parts.push(KeyPart::Key(*source, name.clone()));
+                }
             }
         }
-        out
+        parts.push(KeyPart::Text(out));
+        parts
     }
 
     /// The first time after `time` at which the prefix may have another value, if it ever has. Units below
@@ -109,7 +170,7 @@ impl Prefix {
     pub(crate) fn changes_after(&self, time: Timestamp, zone: Tz) -> Option<Timestamp> {
         let finest = self.parts.iter().filter_map(|part| match part {
             Part::Time(pattern) => pattern.finest(),
-            Part::Literal(_) | Part::Random | Part::Failure => None,
+            Part::Literal(_) | Part::Random | Part::Failure | Part::Key(..) => None,
         });
         let unit = finest.min()?.max(Unit::Hour);
         Some(next_start(unit, time, zone))
@@ -159,6 +220,9 @@ fn expression(body: &str) -> Result<Part, PrefixError> {
             .map_err(|source| PrefixError::Pattern { pattern: pattern.to_owned(), source }),
         ("firehose", "random-string") => Ok(Part::Random),
         ("firehose", "error-output-type") => Ok(Part::Failure),
+        ("partitionKeyFromQuery" | "partitionKeyFromLambda", "") => Err(PrefixError::Value(String::new())),
+        ("partitionKeyFromQuery", key) => Ok(Part::Key(KeySource::Query, key.to_owned())),
+        ("partitionKeyFromLambda", key) => Ok(Part::Key(KeySource::Function, key.to_owned())),
         ("firehose", value) => Err(PrefixError::Value(value.to_owned())),
         (namespace, _) => Err(PrefixError::Namespace(namespace.to_owned())),
     }

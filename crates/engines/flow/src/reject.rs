@@ -10,8 +10,54 @@ use serde_json::Value;
 pub enum FailureKind {
     /// The record could not be read as the format it should have.
     Format,
-    /// An operator refused it.
+    /// An operator refused it, or it has no partition.
     Processing,
+    /// It could not be decompressed.
+    Decompression,
+}
+
+/// What was wrong with a record, finer than the step it failed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Cause {
+    /// It is not what the columns of the table ask for.
+    Format,
+    Decompression,
+    /// It is no delivery of a log group.
+    LogMessages,
+    /// The records in it cannot be told apart.
+    Split,
+    /// The function said so.
+    FunctionRefused,
+    /// The function was called in vain.
+    FunctionFailed,
+    /// The function's answer cannot be read.
+    FunctionAnswer,
+    /// The function's answer leaves records out.
+    FunctionMissingRecord,
+    /// The function's answer has a record twice.
+    FunctionDuplicateRecord,
+    /// A partition key has no value.
+    PartitionKeys,
+    /// Its partition is one too many.
+    PartitionsLimit,
+}
+
+impl Cause {
+    pub fn kind(self) -> FailureKind {
+        match self {
+            Cause::Format => FailureKind::Format,
+            Cause::Decompression => FailureKind::Decompression,
+            Cause::LogMessages
+            | Cause::Split
+            | Cause::FunctionRefused
+            | Cause::FunctionFailed
+            | Cause::FunctionAnswer
+            | Cause::FunctionMissingRecord
+            | Cause::FunctionDuplicateRecord
+            | Cause::PartitionKeys
+            | Cause::PartitionsLimit => FailureKind::Processing,
+        }
+    }
 }
 
 impl FailureKind {
@@ -20,6 +66,7 @@ impl FailureKind {
         match self {
             FailureKind::Format => "format-conversion-failed",
             FailureKind::Processing => "processing-failed",
+            FailureKind::Decompression => "decompression-failed",
         }
     }
 }
@@ -28,6 +75,9 @@ impl FailureKind {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ErrorShape {
     pub fields: Vec<ErrorField>,
+    /// Kinds of failure whose lines look otherwise.
+    #[serde(default)]
+    pub others: Vec<(FailureKind, Vec<ErrorField>)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +92,10 @@ pub enum ErrorValue {
     Constant(Value),
     /// One of these by kind of failure; null for a kind that is not listed.
     ByKind(Vec<(FailureKind, Value)>),
+    /// One of these by cause; null for a cause that is not listed.
+    ByCause(Vec<(Cause, Value)>),
+    /// How often it was tried.
+    Attempts,
     /// Why, in words a person can act on.
     Reason,
     /// Milliseconds since 1970 at which the source accepted the record.
@@ -61,8 +115,18 @@ pub enum ErrorValue {
 impl ErrorShape {
     /// `(name, value)` pairs.
     pub fn new<N: Into<String>>(fields: impl IntoIterator<Item = (N, ErrorValue)>) -> ErrorShape {
-        let field = |(name, value): (N, ErrorValue)| ErrorField { name: name.into(), value };
-        ErrorShape { fields: fields.into_iter().map(field).collect() }
+        ErrorShape { fields: error_fields(fields), others: Vec::new() }
+    }
+
+    /// The same with other members for one kind of failure.
+    #[must_use]
+    pub fn with<N: Into<String>>(
+        mut self,
+        kind: FailureKind,
+        fields: impl IntoIterator<Item = (N, ErrorValue)>,
+    ) -> ErrorShape {
+        self.others.push((kind, error_fields(fields)));
+        self
     }
 
     /// A shape for deliveries that have no API to please.
@@ -76,10 +140,15 @@ impl ErrorShape {
     }
 }
 
+fn error_fields<N: Into<String>>(fields: impl IntoIterator<Item = (N, ErrorValue)>) -> Vec<ErrorField> {
+    fields.into_iter().map(|(name, value)| ErrorField { name: name.into(), value }).collect()
+}
+
 /// A record that failed.
 #[derive(Debug)]
 pub(crate) struct Failure<'a> {
-    pub(crate) kind: FailureKind,
+    pub(crate) cause: Cause,
+    pub(crate) attempts: u32,
     pub(crate) reason: &'a str,
     pub(crate) data: &'a Bytes,
     pub(crate) arrival: Timestamp,
@@ -97,8 +166,10 @@ pub(crate) struct Attempt {
 impl ErrorShape {
     /// Appends the failure as one line of JSON. The same failure gives the same bytes.
     pub(crate) fn write_line(&self, failure: &Failure<'_>, attempt: Attempt, out: &mut Vec<u8>) {
+        let kind = failure.cause.kind();
+        let other = self.others.iter().find(|(of, _)| *of == kind);
         out.push(b'{');
-        for (index, field) in self.fields.iter().enumerate() {
+        for (index, field) in other.map_or(&self.fields, |(_, fields)| fields).iter().enumerate() {
             if index > 0 {
                 out.push(b',');
             }
@@ -114,9 +185,14 @@ fn value(value: &ErrorValue, failure: &Failure<'_>, attempt: Attempt, out: &mut 
     match value {
         ErrorValue::Constant(constant) => json(constant, out),
         ErrorValue::ByKind(kinds) => {
-            let known = kinds.iter().find(|(kind, _)| *kind == failure.kind);
+            let known = kinds.iter().find(|(kind, _)| *kind == failure.cause.kind());
             json(&known.map(|(_, value)| value), out);
         }
+        ErrorValue::ByCause(causes) => {
+            let known = causes.iter().find(|(cause, _)| *cause == failure.cause);
+            json(&known.map(|(_, value)| value), out);
+        }
+        ErrorValue::Attempts => json(&failure.attempts, out),
         ErrorValue::Reason => json(failure.reason, out),
         ErrorValue::Arrival => json(&failure.arrival.as_millis(), out),
         ErrorValue::Attempted => json(&attempt.planned.as_millis(), out),
@@ -154,7 +230,8 @@ mod tests {
         ]);
         let data = Bytes::from_static(b"{oops");
         let failure = Failure {
-            kind: FailureKind::Format,
+            cause: Cause::Format,
+            attempts: 1,
             reason: "a \"quote\"",
             data: &data,
             arrival: Timestamp::from_millis(5),

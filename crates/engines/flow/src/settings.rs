@@ -7,6 +7,9 @@ pub struct FlowSettings {
     /// Bytes that batches in work may hold, all deliveries together: records read, rows decoded, files
     /// encoded. A batch that needs more than all of it gets all of it. Default 256 MiB.
     pub memory_bytes: usize,
+    /// Bytes that the files of all partitions of one batch may hold before they are written. Beyond it the
+    /// largest are written out, and later records of those partitions go to further files. Default 64 MiB.
+    pub partition_bytes: usize,
     /// Batches in work at a time, all deliveries together. More than there are cores only costs memory.
     /// Default 2.
     pub batches_at_once: usize,
@@ -25,6 +28,7 @@ impl Default for FlowSettings {
     fn default() -> FlowSettings {
         FlowSettings {
             memory_bytes: 256 << 20,
+            partition_bytes: 64 << 20,
             batches_at_once: 2,
             batch_spacing: Duration::from_millis(200),
             retry_first: Duration::from_millis(200),

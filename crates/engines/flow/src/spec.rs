@@ -10,8 +10,10 @@ use names::Scope;
 use rt::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::prefix::{Prefix, PrefixError};
-use crate::reject::ErrorShape;
+use crate::operator::{Operator, Partitioning};
+use crate::operators::query::{Query, QueryError};
+use crate::prefix::{KeySource, Prefix, PrefixError};
+use crate::reject::{ErrorShape, FailureKind};
 
 /// The name of a delivery within its scope.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,6 +43,15 @@ pub struct FlowSpec {
     pub sink: Sink,
     /// Add the partition an object lies in to the table's partitions, if the object lies below the table.
     pub register_partitions: bool,
+    /// Applied to every record, in this order.
+    #[serde(default)]
+    pub operators: Vec<Operator>,
+    /// Needed where the sink's prefix has partition keys.
+    #[serde(default)]
+    pub partitioning: Option<Partitioning>,
+    /// A second copy of everything the source gave, before any operator.
+    #[serde(default)]
+    pub backup: Option<Backup>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,6 +99,12 @@ pub struct RawEncode {
 pub enum Compression {
     None,
     Gzip,
+    /// An archive with one file.
+    Zip,
+    /// Snappy's framing format.
+    Snappy,
+    /// Raw Snappy in Hadoop's blocks.
+    HadoopSnappy,
 }
 
 /// JSON records to a Parquet file with the columns of a table.
@@ -124,8 +141,23 @@ pub struct Sink {
     pub errors: ErrorShape,
 }
 
+/// Where source records are copied to, one after the other as they are, in the commit that delivers them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    pub bucket: String,
+    /// With expressions, see [`Prefix`]; no partition keys.
+    pub prefix: String,
+    pub name: String,
+    pub suffix: String,
+    pub compression: Compression,
+    pub content_type: Option<String>,
+}
+
 /// The most bytes one batch may be asked to hold.
 pub(crate) const BUFFER_BYTES_MAX: u64 = 4 << 30;
+
+/// The most bytes of a batch that becomes a ZIP archive: sizes in it have 32 bits.
+pub(crate) const ZIP_BYTES_MAX: u64 = 1 << 30;
 
 /// Why a spec cannot be executed. `field` is the path of the field in [`FlowSpec`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -138,6 +170,16 @@ pub enum SpecError {
     TimeZone(String),
     #[error("a buffer of {0} bytes is not between 1 and {BUFFER_BYTES_MAX}")]
     BufferBytes(u64),
+    #[error("the query cannot be compiled")]
+    Query(#[source] QueryError),
+    #[error("the prefix names partition keys, but the delivery does not partition by keys")]
+    NotPartitioned,
+    #[error("the prefix names the partition key {0:?}, but no operator finds it")]
+    NoSuchKey(String),
+    #[error("the backup's prefix is invalid")]
+    BackupPrefix(#[source] PrefixError),
+    #[error("a ZIP archive of {0} bytes is larger than {ZIP_BYTES_MAX}")]
+    ZipBytes(u64),
 }
 
 /// The parts of a spec that are read once, not with every batch.
@@ -145,32 +187,91 @@ pub enum SpecError {
 pub(crate) struct Names {
     pub(crate) prefix: Prefix,
     pub(crate) error_prefix: Prefix,
+    pub(crate) backup_prefix: Option<Prefix>,
     pub(crate) zone: Tz,
+}
+
+impl Names {
+    /// The first time after `time` at which records may belong elsewhere.
+    pub(crate) fn change_after(&self, time: Timestamp) -> Option<Timestamp> {
+        let prefixes = [Some(&self.prefix), self.backup_prefix.as_ref()].into_iter().flatten();
+        prefixes.filter_map(|prefix| prefix.changes_after(time, self.zone)).min()
+    }
 }
 
 impl FlowSpec {
     /// Says what in the spec can never be executed. What only a lookup can tell (a bucket, a table that
     /// does not exist) is found when a batch is planned.
     pub fn check(&self) -> Result<(), SpecError> {
-        if !(1..=BUFFER_BYTES_MAX).contains(&self.buffer.bytes) {
-            return Err(SpecError::BufferBytes(self.buffer.bytes));
+        let bytes = self.buffer.bytes;
+        if !(1..=BUFFER_BYTES_MAX).contains(&bytes) {
+            return Err(SpecError::BufferBytes(bytes));
         }
-        self.sink.names().map(|_| ())
-    }
-}
-
-impl Sink {
-    pub(crate) fn names(&self) -> Result<Names, SpecError> {
-        let zone = if self.time_zone.is_empty() {
-            Tz::UTC
-        } else {
-            self.time_zone.parse().map_err(|_| SpecError::TimeZone(self.time_zone.clone()))?
+        let raw = match &self.encode {
+            Encode::Raw(raw) => Some(raw.compression),
+            Encode::Parquet(_) => None,
         };
+        let zip =
+            [raw, self.backup.as_ref().map(|backup| backup.compression)].contains(&Some(Compression::Zip));
+        if zip && bytes > ZIP_BYTES_MAX {
+            return Err(SpecError::ZipBytes(bytes));
+        }
+        let names = self.names()?;
+        self.check_keys(&names.prefix)?;
+        for operator in &self.operators {
+            if let Operator::Extract(extract) = operator {
+                Query::compile(&extract.query).map_err(SpecError::Query)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys in the prefix and where they would come from.
+    fn check_keys(&self, prefix: &Prefix) -> Result<(), SpecError> {
+        let (query, function) = (prefix.keys(KeySource::Query), prefix.keys(KeySource::Function));
+        if self.partitioning.is_none() && !(query.is_empty() && function.is_empty()) {
+            return Err(SpecError::NotPartitioned);
+        }
+        let extracts = self.operators.iter().any(|operator| matches!(operator, Operator::Extract(_)));
+        let transforms = self.operators.iter().any(|operator| matches!(operator, Operator::Transform(_)));
+        let missing = [(query, extracts), (function, transforms)].into_iter();
+        let mut missing = missing.filter(|(_, found)| !found).flat_map(|(keys, _)| keys);
+        missing.next().map_or(Ok(()), |key| Err(SpecError::NoSuchKey(key.to_owned())))
+    }
+
+    pub(crate) fn names(&self) -> Result<Names, SpecError> {
+        let Sink { prefix, error_prefix, time_zone, .. } = &self.sink;
+        let zone = match time_zone.as_str() {
+            "" => Tz::UTC,
+            name => name.parse().map_err(|_| SpecError::TimeZone(name.to_owned()))?,
+        };
+        let backup = self.backup.as_ref().map(|backup| Prefix::parse_unpartitioned(&backup.prefix));
         Ok(Names {
-            prefix: Prefix::parse(&self.prefix).map_err(SpecError::Prefix)?,
-            error_prefix: Prefix::parse_errors(&self.error_prefix, &self.prefix)
-                .map_err(SpecError::ErrorPrefix)?,
+            prefix: Prefix::parse(prefix).map_err(SpecError::Prefix)?,
+            error_prefix: Prefix::parse_errors(error_prefix, prefix).map_err(SpecError::ErrorPrefix)?,
+            backup_prefix: backup.transpose().map_err(SpecError::BackupPrefix)?,
             zone,
         })
+    }
+
+    /// The steps in which a record can fail.
+    pub(crate) fn failure_kinds(&self) -> Vec<FailureKind> {
+        let mut kinds = Vec::new();
+        if matches!(self.encode, Encode::Parquet(_)) {
+            kinds.push(FailureKind::Format);
+        }
+        let kind = |operator: &Operator| match operator {
+            Operator::Decompress => FailureKind::Decompression,
+            Operator::LogMessages | Operator::Split(_) | Operator::Transform(_) | Operator::Extract(_) => {
+                FailureKind::Processing
+            }
+        };
+        kinds.extend(self.operators.iter().map(kind));
+        if self.partitioning.is_some() {
+            kinds.push(FailureKind::Processing);
+        }
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
     }
 }

@@ -13,7 +13,7 @@ use crate::plan::{PLAN_VERSION, Plan};
 use crate::{FlowError, FlowId, FlowSpec, keys};
 
 /// The format of the other two values.
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 /// Offsets read with one scan.
 const SCAN_ENTRIES: usize = 1_000;

@@ -2,5 +2,7 @@
 
 mod crashes;
 mod delivering;
+mod operators;
+mod partitions;
 mod rig;
 mod trouble;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::Firehose;
 use crate::error::{bucket_error, spec_error};
 use crate::limits::{
-    BUFFER_MIB_DEFAULT, BUFFER_MIB_DEFAULT_CONVERTED, BUFFER_MIB_MIN_CONVERTED, INTERVAL_SECONDS_DEFAULT,
+    BUFFER_MIB_DEFAULT, BUFFER_MIB_DEFAULT_LARGE, BUFFER_MIB_MIN_LARGE, INTERVAL_SECONDS_DEFAULT,
 };
 use crate::model::{
     BufferingHints, CloudWatchLoggingOptions, CompressionFormat, CreateDeliveryStreamInput,
@@ -18,7 +18,7 @@ use crate::model::{
     S3DestinationDescription, UpdateDestinationInput, error,
 };
 use crate::stream::DESTINATION_ID;
-use crate::{processing, schema};
+use crate::{backup, failures, partitioning, processing, schema};
 
 /// The destination a request asks for; the older form is a part of the newer one.
 pub(crate) fn requested(
@@ -55,10 +55,21 @@ pub(crate) fn updated(
     let mut settings = serde_json::to_value(current).map_err(ApiError::internal)?;
     if let Value::Object(update) = update.map_err(ApiError::internal)? {
         for (name, value) in update {
-            settings[name] = value;
+            match (name.as_str(), value) {
+                // The one with another name, and the one of which members are replaced one by one.
+                ("S3BackupUpdate", Value::Object(members)) => {
+                    for (member, value) in members {
+                        settings["S3BackupConfiguration"][member] = value;
+                    }
+                }
+                (name, value) => settings[name] = value,
+            }
         }
     }
-    serde_json::from_value(settings).map_err(ApiError::internal)
+    let updated = serde_json::from_value(settings).map_err(ApiError::internal)?;
+    partitioning::check_update(current, &updated)?;
+    backup::check_update(current, &updated)?;
+    Ok(updated)
 }
 
 fn extend(simple: S3DestinationConfiguration) -> ExtendedS3DestinationConfiguration {
@@ -96,10 +107,11 @@ impl Firehose {
         source: flow::Source,
         destination: &ExtendedS3DestinationConfiguration,
     ) -> Result<FlowSpec, ApiError> {
-        check_supported(destination)?;
-        check_prefixes(destination)?;
+        let processing = processing::requested(destination.processing_configuration.as_ref())?;
+        let prefix = prefix(destination)?;
+        partitioning::check(destination, &prefix, &processing)?;
         let buffer = buffer(destination)?;
-        let (encode, errors, suffix) = encoding(ctx, destination)?;
+        let (encode, errors, suffix) = encoding(ctx, destination, processing.delimiter)?;
         let bucket = bucket_name(&destination.bucket_arn)?;
         let sink = Sink {
             bucket: bucket.to_owned(),
@@ -111,9 +123,21 @@ impl Firehose {
             content_type: Some("application/octet-stream".to_owned()),
             errors,
         };
-        let spec = FlowSpec { source, buffer, encode, sink, register_partitions: true };
+        let spec = FlowSpec {
+            source,
+            buffer,
+            encode,
+            sink,
+            register_partitions: true,
+            operators: processing.operators,
+            partitioning: partitioning::requested(destination),
+            backup: backup::requested(name, version, destination)?,
+        };
         spec.check().map_err(|failure| spec_error(&failure))?;
-        self.objects.bucket(bucket).await.map_err(|failure| bucket_error(bucket, failure))?;
+        let backup = spec.backup.as_ref().map(|backup| backup.bucket.as_str());
+        for bucket in [Some(bucket), backup].into_iter().flatten() {
+            self.objects.bucket(bucket).await.map_err(|failure| bucket_error(bucket, failure))?;
+        }
         if let Encode::Parquet(parquet) = &spec.encode {
             self.check_schema(parquet).await?;
         }
@@ -124,38 +148,28 @@ impl Firehose {
 /// As DescribeDeliveryStream shows it: what was given, and the defaults of what was not.
 pub(crate) fn describe(destination: &ExtendedS3DestinationConfiguration) -> DestinationDescription {
     let destination = destination.clone();
-    let hints = hints(&destination);
-    let compression = destination.compression_format.unwrap_or(CompressionFormat::Uncompressed);
-    let encryption =
-        destination.encryption_configuration.clone().unwrap_or_else(|| EncryptionConfiguration {
-            no_encryption_config: Some(NoEncryptionConfig::NoEncryption),
-            ..EncryptionConfiguration::default()
-        });
-    let logging = destination.cloud_watch_logging_options.clone().unwrap_or_else(|| {
-        CloudWatchLoggingOptions { enabled: Some(false), ..CloudWatchLoggingOptions::default() }
-    });
-    let simple = S3DestinationDescription {
+    let simple = describe_simple(S3DestinationConfiguration {
         role_arn: destination.role_arn.clone(),
         bucket_arn: destination.bucket_arn.clone(),
         prefix: destination.prefix.clone(),
         error_output_prefix: destination.error_output_prefix.clone(),
-        buffering_hints: hints.clone(),
-        compression_format: compression,
-        encryption_configuration: encryption.clone(),
-        cloud_watch_logging_options: Some(logging.clone()),
-    };
+        buffering_hints: Some(hints(&destination)),
+        compression_format: destination.compression_format,
+        encryption_configuration: destination.encryption_configuration.clone(),
+        cloud_watch_logging_options: destination.cloud_watch_logging_options.clone(),
+    });
     let extended = ExtendedS3DestinationDescription {
         role_arn: destination.role_arn,
         bucket_arn: destination.bucket_arn,
         prefix: destination.prefix,
         error_output_prefix: destination.error_output_prefix,
-        buffering_hints: hints,
-        compression_format: compression,
-        encryption_configuration: encryption,
-        cloud_watch_logging_options: Some(logging),
+        buffering_hints: simple.buffering_hints.clone(),
+        compression_format: simple.compression_format,
+        encryption_configuration: simple.encryption_configuration.clone(),
+        cloud_watch_logging_options: simple.cloud_watch_logging_options.clone(),
         processing_configuration: destination.processing_configuration,
         s3_backup_mode: Some(destination.s3_backup_mode.unwrap_or(S3BackupMode::Disabled)),
-        s3_backup_description: None,
+        s3_backup_description: destination.s3_backup_configuration.as_ref().map(backup::describe),
         data_format_conversion_configuration: destination.data_format_conversion_configuration,
         dynamic_partitioning_configuration: destination.dynamic_partitioning_configuration,
         file_extension: destination.file_extension,
@@ -169,27 +183,30 @@ pub(crate) fn describe(destination: &ExtendedS3DestinationConfiguration) -> Dest
     }
 }
 
-/// What is valid for the public service and not built here.
-fn check_supported(destination: &ExtendedS3DestinationConfiguration) -> Result<(), ApiError> {
-    let unsupported = |what: &str| {
-        Err(error::invalid_argument_exception(format!("{what} is not supported by Mulgil yet.")))
+pub(crate) fn describe_simple(destination: S3DestinationConfiguration) -> S3DestinationDescription {
+    let none = EncryptionConfiguration {
+        no_encryption_config: Some(NoEncryptionConfig::NoEncryption),
+        ..EncryptionConfiguration::default()
     };
-    if destination.s3_backup_mode == Some(S3BackupMode::Enabled) {
-        return unsupported("S3BackupMode Enabled");
-    }
-    let partitioning = destination.dynamic_partitioning_configuration.as_ref();
-    if partitioning.is_some_and(|partitioning| partitioning.enabled == Some(true)) {
-        return unsupported("DynamicPartitioningConfiguration Enabled");
-    }
-    match destination.compression_format {
-        None | Some(CompressionFormat::Uncompressed | CompressionFormat::Gzip) => Ok(()),
-        Some(
-            other @ (CompressionFormat::Zip | CompressionFormat::Snappy | CompressionFormat::HadoopSnappy),
-        ) => unsupported(&format!("CompressionFormat {other}")),
+    let silent = CloudWatchLoggingOptions { enabled: Some(false), ..CloudWatchLoggingOptions::default() };
+    let given = destination.buffering_hints.unwrap_or_default();
+    S3DestinationDescription {
+        role_arn: destination.role_arn,
+        bucket_arn: destination.bucket_arn,
+        prefix: destination.prefix,
+        error_output_prefix: destination.error_output_prefix,
+        buffering_hints: BufferingHints {
+            size_in_mbs: Some(given.size_in_mbs.unwrap_or(BUFFER_MIB_DEFAULT)),
+            interval_in_seconds: Some(given.interval_in_seconds.unwrap_or(INTERVAL_SECONDS_DEFAULT)),
+        },
+        compression_format: destination.compression_format.unwrap_or(CompressionFormat::Uncompressed),
+        encryption_configuration: destination.encryption_configuration.unwrap_or(none),
+        cloud_watch_logging_options: Some(destination.cloud_watch_logging_options.unwrap_or(silent)),
     }
 }
 
-fn check_prefixes(destination: &ExtendedS3DestinationConfiguration) -> Result<(), ApiError> {
+/// The prefix of delivered objects, once it and the one of errors are known to go together.
+fn prefix(destination: &ExtendedS3DestinationConfiguration) -> Result<Prefix, ApiError> {
     let prefix = destination.prefix.as_deref().unwrap_or_default();
     let errors = destination.error_output_prefix.as_deref().unwrap_or_default();
     let invalid = |field: &str, failure: &flow::PrefixError| {
@@ -213,12 +230,13 @@ fn check_prefixes(destination: &ExtendedS3DestinationConfiguration) -> Result<()
             "ErrorOutputPrefix has expressions but no !{{firehose:error-output-type}}: failures of all kinds share it"
         );
     }
-    Ok(())
+    Prefix::parse(prefix).map_err(|failure| invalid("Prefix", &failure))
 }
 
 fn hints(destination: &ExtendedS3DestinationConfiguration) -> BufferingHints {
     let converted = schema::enabled(destination.data_format_conversion_configuration.as_ref());
-    let size = if converted { BUFFER_MIB_DEFAULT_CONVERTED } else { BUFFER_MIB_DEFAULT };
+    let large = converted || partitioning::enabled(destination);
+    let size = if large { BUFFER_MIB_DEFAULT_LARGE } else { BUFFER_MIB_DEFAULT };
     let given = destination.buffering_hints.clone().unwrap_or_default();
     BufferingHints {
         size_in_mbs: Some(given.size_in_mbs.unwrap_or(size)),
@@ -236,10 +254,13 @@ fn buffer(destination: &ExtendedS3DestinationConfiguration) -> Result<Buffer, Ap
     let BufferingHints { size_in_mbs, interval_in_seconds } = hints(destination);
     let mib = size_in_mbs.unwrap_or(BUFFER_MIB_DEFAULT);
     let converted = schema::enabled(destination.data_format_conversion_configuration.as_ref());
-    if converted && mib < BUFFER_MIB_MIN_CONVERTED {
-        return Err(error::invalid_argument_exception(format!(
-            "BufferingHints.SizeInMBs must be at least {BUFFER_MIB_MIN_CONVERTED} when data format conversion is enabled."
-        )));
+    let partitioned = partitioning::enabled(destination);
+    for (large, what) in [(converted, "data format conversion"), (partitioned, "Dynamic Partitioning")] {
+        if large && mib < BUFFER_MIB_MIN_LARGE {
+            return Err(error::invalid_argument_exception(format!(
+                "BufferingHints.SizeInMBs must be at least {BUFFER_MIB_MIN_LARGE} when {what} is enabled."
+            )));
+        }
     }
     let seconds = interval_in_seconds.unwrap_or(INTERVAL_SECONDS_DEFAULT);
     Ok(Buffer {
@@ -252,23 +273,33 @@ fn buffer(destination: &ExtendedS3DestinationConfiguration) -> Result<Buffer, Ap
 fn encoding(
     ctx: &Context,
     destination: &ExtendedS3DestinationConfiguration,
+    delimiter: Option<String>,
 ) -> Result<(Encode, ErrorShape, &'static str), ApiError> {
-    let delimiter = processing::delimiter(destination.processing_configuration.as_ref())?;
-    let gzip = destination.compression_format == Some(CompressionFormat::Gzip);
+    let given = destination.compression_format;
     let conversion = destination.data_format_conversion_configuration.as_ref();
     if let Some(conversion) = conversion.filter(|conversion| schema::enabled(Some(*conversion))) {
-        if gzip {
+        if given.is_some_and(|given| given != CompressionFormat::Uncompressed) {
             return Err(error::invalid_argument_exception(
                 "CompressionFormat must be UNCOMPRESSED when data format conversion is enabled; the compression of Parquet is set in ParquetSerDe.",
             ));
         }
         // A delimiter between JSON documents means nothing to a columnar file.
         let (parquet, errors) = schema::requested(ctx, conversion)?;
-        return Ok((schema::encode(parquet), errors, ".parquet"));
+        return Ok((schema::encode(parquet), failures::with_processing(errors), ".parquet"));
     }
-    let compression = if gzip { Compression::Gzip } else { Compression::None };
-    let suffix = if gzip { ".gz" } else { "" };
-    Ok((Encode::Raw(RawEncode { delimiter, compression }), ErrorShape::default(), suffix))
+    let (compression, suffix) = compression(given);
+    Ok((Encode::Raw(RawEncode { delimiter, compression }), failures::processing_shape(), suffix))
+}
+
+/// And the usual file extension.
+pub(crate) fn compression(given: Option<CompressionFormat>) -> (Compression, &'static str) {
+    match given {
+        None | Some(CompressionFormat::Uncompressed) => (Compression::None, ""),
+        Some(CompressionFormat::Gzip) => (Compression::Gzip, ".gz"),
+        Some(CompressionFormat::Zip) => (Compression::Zip, ".zip"),
+        Some(CompressionFormat::Snappy) => (Compression::Snappy, ".snappy"),
+        Some(CompressionFormat::HadoopSnappy) => (Compression::HadoopSnappy, ".hsnappy"),
+    }
 }
 
 fn extension(destination: &ExtendedS3DestinationConfiguration) -> Option<&str> {
@@ -276,7 +307,7 @@ fn extension(destination: &ExtendedS3DestinationConfiguration) -> Option<&str> {
 }
 
 /// The model has checked the form.
-fn bucket_name(arn: &str) -> Result<&str, ApiError> {
+pub(crate) fn bucket_name(arn: &str) -> Result<&str, ApiError> {
     arn.rsplit_once(":::")
         .map(|(_, bucket)| bucket)
         .filter(|bucket| !bucket.is_empty())

@@ -77,7 +77,10 @@ pub(crate) fn spec_error(failure: &SpecError) -> ApiError {
         SpecError::Prefix(_) => "Prefix",
         SpecError::ErrorPrefix(_) => "ErrorOutputPrefix",
         SpecError::TimeZone(_) => "CustomTimeZone",
-        SpecError::BufferBytes(_) => "BufferingHints",
+        SpecError::BufferBytes(_) | SpecError::ZipBytes(_) => "BufferingHints",
+        SpecError::Query(_) => "MetadataExtractionQuery",
+        SpecError::NotPartitioned | SpecError::NoSuchKey(_) => "Prefix",
+        SpecError::BackupPrefix(_) => "S3BackupConfiguration.Prefix",
     };
     error::invalid_argument_exception(format!("{field} is invalid: {failure}{cause}."))
 }

@@ -9,15 +9,18 @@
 //!
 //! Start with `ops/create_delivery_stream.rs`, then `destination.rs` (settings to a delivery and back).
 
+mod backup;
 mod decode;
 mod destination;
 mod error;
+mod failures;
 mod keys;
 mod ledger;
 mod limits;
 mod measure;
 pub mod model;
 mod ops;
+mod partitioning;
 mod processing;
 mod put;
 pub mod replay;

@@ -14,12 +14,12 @@ pub(crate) const NAME_CHARS_MAX: usize = 64;
 /// PutRecordBatch: all records of a request together, before base64.
 pub(crate) const BATCH_BYTES_MAX: usize = 4 << 20;
 
-/// Buffer size when none is given, in MiB; the second with format conversion.
+/// Buffer size when none is given, in MiB; the second with format conversion or dynamic partitioning.
 pub(crate) const BUFFER_MIB_DEFAULT: i32 = 5;
-pub(crate) const BUFFER_MIB_DEFAULT_CONVERTED: i32 = 128;
+pub(crate) const BUFFER_MIB_DEFAULT_LARGE: i32 = 128;
 
-/// The smallest buffer with format conversion, in MiB.
-pub(crate) const BUFFER_MIB_MIN_CONVERTED: i32 = 64;
+/// The smallest buffer with format conversion or dynamic partitioning, in MiB.
+pub(crate) const BUFFER_MIB_MIN_LARGE: i32 = 64;
 
 /// Buffer interval when none is given.
 pub(crate) const INTERVAL_SECONDS_DEFAULT: i32 = 300;

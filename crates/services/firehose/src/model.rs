@@ -486,6 +486,8 @@ pub struct ExtendedS3DestinationConfiguration {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub s3_backup_mode: Option<S3BackupMode>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_backup_configuration: Option<S3DestinationConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub data_format_conversion_configuration: Option<DataFormatConversionConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dynamic_partitioning_configuration: Option<DynamicPartitioningConfiguration>,
@@ -550,6 +552,8 @@ pub struct ExtendedS3DestinationUpdate {
     pub processing_configuration: Option<ProcessingConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub s3_backup_mode: Option<S3BackupMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_backup_update: Option<S3DestinationUpdate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_format_conversion_configuration: Option<DataFormatConversionConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -1370,8 +1374,13 @@ pub mod op {
                 reason: "there are no encryption keys yet",
             },
             RefusedField {
-                path: &["ExtendedS3DestinationConfiguration", "S3BackupConfiguration"],
-                reason: "source record backup is not built yet",
+                path: &[
+                    "ExtendedS3DestinationConfiguration",
+                    "S3BackupConfiguration",
+                    "EncryptionConfiguration",
+                    "KMSEncryptionConfig",
+                ],
+                reason: "there are no encryption keys yet",
             },
             RefusedField {
                 path: &["HttpEndpointDestinationConfiguration"],
@@ -1555,8 +1564,13 @@ pub mod op {
                 reason: "there are no encryption keys yet",
             },
             RefusedField {
-                path: &["ExtendedS3DestinationUpdate", "S3BackupUpdate"],
-                reason: "source record backup is not built yet",
+                path: &[
+                    "ExtendedS3DestinationUpdate",
+                    "S3BackupUpdate",
+                    "EncryptionConfiguration",
+                    "KMSEncryptionConfig",
+                ],
+                reason: "there are no encryption keys yet",
             },
             RefusedField {
                 path: &["HttpEndpointDestinationUpdate"],
@@ -1996,7 +2010,7 @@ mod schema {
             Member::new("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
             Member::new("ProcessingConfiguration", &PROCESSING_CONFIGURATION),
             Member::new("S3BackupMode", &S3_BACKUP_MODE),
-            Member::new("S3BackupConfiguration", &ANY),
+            Member::new("S3BackupConfiguration", &S3_DESTINATION_CONFIGURATION),
             Member::new("DataFormatConversionConfiguration", &DATA_FORMAT_CONVERSION_CONFIGURATION),
             Member::new("DynamicPartitioningConfiguration", &DYNAMIC_PARTITIONING_CONFIGURATION),
             Member::new("FileExtension", &FILE_EXTENSION),
@@ -2036,7 +2050,7 @@ mod schema {
             Member::new("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
             Member::new("ProcessingConfiguration", &PROCESSING_CONFIGURATION),
             Member::new("S3BackupMode", &S3_BACKUP_MODE),
-            Member::new("S3BackupUpdate", &ANY),
+            Member::new("S3BackupUpdate", &S3_DESTINATION_UPDATE),
             Member::new("DataFormatConversionConfiguration", &DATA_FORMAT_CONVERSION_CONFIGURATION),
             Member::new("DynamicPartitioningConfiguration", &DYNAMIC_PARTITIONING_CONFIGURATION),
             Member::new("FileExtension", &FILE_EXTENSION),

@@ -1,35 +1,139 @@
 //! Record processors: what is executed and what is refused by name.
 
 use aws::ApiError;
+use flow::{Extract, Operator, Split};
 
-use crate::model::{ProcessingConfiguration, ProcessorParameterName, ProcessorType, error};
+use crate::model::{
+    ProcessingConfiguration, Processor, ProcessorParameter, ProcessorParameterName, ProcessorType, error,
+};
 
-/// The delimiter that is appended to each record, if any processor says so.
-pub(crate) fn delimiter(processing: Option<&ProcessingConfiguration>) -> Result<Option<String>, ApiError> {
+/// What the processors of a destination come to.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Processing {
+    /// In the order in which the public service applies them, whatever order they are given in.
+    pub(crate) operators: Vec<Operator>,
+    /// Appended to each record, if any processor says so.
+    pub(crate) delimiter: Option<String>,
+    /// The query for partition keys.
+    pub(crate) query: Option<String>,
+}
+
+pub(crate) fn requested(processing: Option<&ProcessingConfiguration>) -> Result<Processing, ApiError> {
+    let mut found = Processing::default();
     let Some(processing) = processing.filter(|processing| processing.enabled.unwrap_or(true)) else {
-        return Ok(None);
+        return Ok(found);
     };
-    let mut delimiter = None;
-    for processor in processing.processors.iter().flatten() {
-        if processor.type_ != ProcessorType::AppendDelimiterToRecord {
-            return Err(error::invalid_argument_exception(format!(
-                "Processor type {} is not supported by Mulgil yet.",
+    let processors: Vec<&Processor> = processing.processors.iter().flatten().collect();
+    for (index, processor) in processors.iter().enumerate() {
+        let kind = processor.type_;
+        if kind == ProcessorType::Lambda {
+            return Err(invalid(
+                "Processor type Lambda is not supported by Mulgil yet: there are no functions.",
+            ));
+        }
+        if processors[..index].iter().any(|before| before.type_ == kind) {
+            return Err(invalid(format!("Processor type {kind} must be specified at most once.")));
+        }
+    }
+    let of = |kind| processors.iter().find(|processor| processor.type_ == kind);
+    if let Some(processor) = of(ProcessorType::Decompression) {
+        decompression(processor)?;
+        found.operators.push(Operator::Decompress);
+    }
+    if let Some(processor) = of(ProcessorType::CloudWatchLogProcessing) {
+        if found.operators.is_empty() {
+            return Err(invalid(
+                "Processor type CloudWatchLogProcessing requires processor type Decompression.",
+            ));
+        }
+        if message_extraction(processor)? {
+            found.operators.push(Operator::LogMessages);
+        }
+    }
+    if let Some(processor) = of(ProcessorType::RecordDeAggregation) {
+        found.operators.push(Operator::Split(split(processor)?));
+    }
+    if let Some(processor) = of(ProcessorType::MetadataExtraction) {
+        let query = extraction(processor)?;
+        found.operators.push(Operator::Extract(Extract { query: query.clone() }));
+        found.query = Some(query);
+    }
+    if let Some(processor) = of(ProcessorType::AppendDelimiterToRecord) {
+        let [text] = parameters(processor, [ProcessorParameterName::Delimiter])?;
+        found.delimiter = Some(unescape(text.unwrap_or("\\n")));
+    }
+    Ok(found)
+}
+
+fn decompression(processor: &Processor) -> Result<(), ApiError> {
+    let [format] = parameters(processor, [ProcessorParameterName::CompressionFormat])?;
+    match format {
+        None | Some("GZIP") => Ok(()),
+        Some(other) => {
+            Err(invalid(format!("CompressionFormat {other} of processor type Decompression must be GZIP.")))
+        }
+    }
+}
+
+/// Without it the whole documents go on.
+fn message_extraction(processor: &Processor) -> Result<bool, ApiError> {
+    let [extraction] = parameters(processor, [ProcessorParameterName::DataMessageExtraction])?;
+    match extraction {
+        None => Ok(false),
+        Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+        Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+        Some(text) => Err(invalid(format!("DataMessageExtraction {text} must be true or false."))),
+    }
+}
+
+fn split(processor: &Processor) -> Result<Split, ApiError> {
+    let names = [ProcessorParameterName::SubRecordType, ProcessorParameterName::Delimiter];
+    let [kind, delimiter] = parameters(processor, names)?;
+    match (kind, delimiter) {
+        (Some("JSON"), None) => Ok(Split::Json),
+        (Some("JSON"), Some(_)) => Err(invalid("Delimiter is not applicable when SubRecordType is JSON.")),
+        (Some("DELIMITED"), Some(delimiter)) => {
+            let decoded = base64_simd::STANDARD.decode_to_vec(delimiter.as_bytes());
+            let decoded = decoded.ok().filter(|delimiter| !delimiter.is_empty());
+            let refused = || invalid(format!("Delimiter {delimiter} of RecordDeAggregation must be base64."));
+            Ok(Split::Delimited(decoded.ok_or_else(refused)?))
+        }
+        (Some("DELIMITED"), None) => {
+            Err(invalid("Delimiter must be specified when SubRecordType is DELIMITED."))
+        }
+        (Some(other), _) => Err(invalid(format!("SubRecordType {other} must be JSON or DELIMITED."))),
+        (None, _) => Err(invalid("SubRecordType must be specified for processor type RecordDeAggregation.")),
+    }
+}
+
+fn extraction(processor: &Processor) -> Result<String, ApiError> {
+    let names = [ProcessorParameterName::MetadataExtractionQuery, ProcessorParameterName::JsonParsingEngine];
+    let [query, engine] = parameters(processor, names)?;
+    if engine != Some("JQ-1.6") {
+        return Err(invalid("JsonParsingEngine of processor type MetadataExtraction must be JQ-1.6."));
+    }
+    let query = query.ok_or_else(|| {
+        invalid("MetadataExtractionQuery must be specified for processor type MetadataExtraction.")
+    })?;
+    Ok(query.to_owned())
+}
+
+/// The values of these parameters; others are refused.
+fn parameters<const COUNT: usize>(
+    processor: &Processor,
+    names: [ProcessorParameterName; COUNT],
+) -> Result<[Option<&str>; COUNT], ApiError> {
+    let mut values = [None; COUNT];
+    for ProcessorParameter { parameter_name, parameter_value } in processor.parameters.iter().flatten() {
+        let Some(place) = names.iter().position(|name| name == parameter_name) else {
+            return Err(invalid(format!(
+                "Parameter {parameter_name} is not applicable to processor type {}.",
                 processor.type_
             )));
-        }
-        let mut text = "\\n".to_owned();
-        for parameter in processor.parameters.iter().flatten() {
-            if parameter.parameter_name != ProcessorParameterName::Delimiter {
-                return Err(error::invalid_argument_exception(format!(
-                    "Parameter {} is not applicable to processor type {}.",
-                    parameter.parameter_name, processor.type_
-                )));
-            }
-            text.clone_from(&parameter.parameter_value);
-        }
-        delimiter = Some(unescape(&text));
+        };
+        values[place] = Some(parameter_value.as_str());
     }
-    Ok(delimiter)
+    Ok(values)
 }
 
 /// `\n` and its kin are written as two characters in a request, since a value of white space alone is
@@ -54,40 +158,9 @@ fn unescape(text: &str) -> String {
     plain
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Processor, ProcessorParameter};
-
-    fn processing(type_: ProcessorType, delimiter: Option<&str>) -> ProcessingConfiguration {
-        let parameter = |value: &str| ProcessorParameter {
-            parameter_name: ProcessorParameterName::Delimiter,
-            parameter_value: value.to_owned(),
-        };
-        let processor = Processor { type_, parameters: delimiter.map(|value| vec![parameter(value)]) };
-        ProcessingConfiguration { enabled: Some(true), processors: Some(vec![processor]) }
-    }
-
-    #[test]
-    fn a_delimiter_is_a_line_feed_unless_another_is_given() {
-        let append = ProcessorType::AppendDelimiterToRecord;
-        assert_eq!(delimiter(None).unwrap(), None);
-        assert_eq!(delimiter(Some(&processing(append, None))).unwrap(), Some("\n".to_owned()));
-        assert_eq!(delimiter(Some(&processing(append, Some("\\n")))).unwrap(), Some("\n".to_owned()));
-        assert_eq!(delimiter(Some(&processing(append, Some("|\\t")))).unwrap(), Some("|\t".to_owned()));
-    }
-
-    #[test]
-    fn processing_that_is_not_enabled_does_nothing() {
-        let mut off = processing(ProcessorType::Lambda, None);
-        off.enabled = Some(false);
-        assert_eq!(delimiter(Some(&off)).unwrap(), None);
-    }
-
-    #[test]
-    fn other_processors_are_refused_by_name() {
-        let failure = delimiter(Some(&processing(ProcessorType::Lambda, None))).unwrap_err();
-        assert_eq!(failure.code(), "InvalidArgumentException");
-        assert!(failure.message().contains("Lambda"));
-    }
+fn invalid(message: impl Into<String>) -> ApiError {
+    error::invalid_argument_exception(message.into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,8 @@ fn what_cannot_be_evaluated_is_refused_when_it_is_read() {
     for (text, error) in [
         ("a/!{timestamp:yyyy", PrefixError::Open(2)),
         ("!{yyyy}", PrefixError::Form("yyyy".to_owned())),
-        ("!{partitionKeyFromQuery:id}", PrefixError::Namespace("partitionKeyFromQuery".to_owned())),
+        ("!{partitionKeyFromTable:id}", PrefixError::Namespace("partitionKeyFromTable".to_owned())),
+        ("!{partitionKeyFromQuery:}", PrefixError::Value(String::new())),
         ("!{firehose:nothing}", PrefixError::Value("nothing".to_owned())),
         ("!{firehose:error-output-type}", PrefixError::FailureOutsideErrors),
         (
@@ -66,6 +67,17 @@ fn what_cannot_be_evaluated_is_refused_when_it_is_read() {
     ] {
         assert_eq!(Prefix::parse(text), Err(error), "{text}");
     }
+    let keyed = "!{partitionKeyFromQuery:id}/";
+    assert_eq!(Prefix::parse_errors(keyed, ""), Err(PrefixError::KeyOutsideRecords));
+    assert_eq!(Prefix::parse_unpartitioned(keyed), Err(PrefixError::KeyOutsideRecords));
+}
+
+#[test]
+fn a_prefix_tells_its_partition_keys_each_once() {
+    let text = "!{partitionKeyFromQuery:b}/!{partitionKeyFromLambda:l}/!{partitionKeyFromQuery:a}/!{partitionKeyFromQuery:b}/";
+    let prefix = Prefix::parse(text).unwrap();
+    assert_eq!(prefix.keys(KeySource::Query), ["b", "a"]);
+    assert_eq!(prefix.keys(KeySource::Function), ["l"]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{AsArray, RecordBatch};
@@ -13,9 +14,10 @@ use objects::{ListRequest, Objects};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rt::{ManualClock, Rt, Timestamp};
 
+use crate::functions::NoFunctions;
 use crate::{
     Buffer, Compression, Encode, ErrorShape, Failpoints, Flow, FlowId, FlowSettings, FlowSpec, FlowStatus,
-    ParquetEncode, RawEncode, Sink, Source, Start, TableVersion, keys,
+    Functions, ParquetEncode, RawEncode, Sink, Source, Start, TableVersion, keys,
 };
 
 pub(super) const BUCKET: &str = "lake";
@@ -34,6 +36,7 @@ pub(super) struct Rig {
     pub(super) flow: Flow,
     pub(super) failpoints: Failpoints,
     pub(super) settings: FlowSettings,
+    functions: Arc<dyn Functions>,
     _dir: tempfile::TempDir,
 }
 
@@ -43,6 +46,10 @@ impl Rig {
     }
 
     pub(super) async fn with(settings: FlowSettings) -> Rig {
+        Rig::with_functions(settings, Arc::new(NoFunctions)).await
+    }
+
+    pub(super) async fn with_functions(settings: FlowSettings, functions: Arc<dyn Functions>) -> Rig {
         let dir = tempfile::tempdir().unwrap();
         let (rt, clock) = Rt::manual(START, 42);
         let meta = Meta::in_memory(rt.clone()).await;
@@ -53,8 +60,8 @@ impl Rig {
         let lake = Lake::new(meta.clone(), objects.clone(), rt.clone());
         let failpoints = settings.failpoints.clone();
         let (a, b, c, d, e) = (rt.clone(), meta.clone(), log.clone(), objects.clone(), lake.clone());
-        let flow = Flow::new(a, b, c, d, e, settings.clone());
-        Rig { rt, clock, meta, log, objects, lake, flow, failpoints, settings, _dir: dir }
+        let flow = Flow::with_functions(a, b, c, d, e, functions.clone(), settings.clone());
+        Rig { rt, clock, meta, log, objects, lake, flow, failpoints, settings, functions, _dir: dir }
     }
 
     /// The process dies here and another one starts.
@@ -62,12 +69,13 @@ impl Rig {
         self.flow.crash().await;
         self.failpoints = Failpoints::default();
         self.settings.failpoints = self.failpoints.clone();
-        self.flow = Flow::new(
+        self.flow = Flow::with_functions(
             self.rt.clone(),
             self.meta.clone(),
             self.log.clone(),
             self.objects.clone(),
             self.lake.clone(),
+            self.functions.clone(),
             self.settings.clone(),
         );
         self.flow.resume_all().await.unwrap();
@@ -129,12 +137,16 @@ impl Rig {
 
     /// Keys and bytes of all objects whose key begins with `prefix`.
     pub(super) async fn objects(&self, prefix: &str) -> BTreeMap<String, Bytes> {
+        self.objects_in(BUCKET, prefix).await
+    }
+
+    pub(super) async fn objects_in(&self, bucket: &str, prefix: &str) -> BTreeMap<String, Bytes> {
         let request =
             ListRequest { prefix: prefix.to_owned(), delimiter: None, start_after: None, limit: 10_000 };
-        let page = self.objects.list(BUCKET, &request).await.unwrap();
+        let page = self.objects.list(bucket, &request).await.unwrap();
         let mut found = BTreeMap::new();
         for object in page.objects {
-            let bytes = self.objects.get_bytes(BUCKET, &object.key, None).await.unwrap();
+            let bytes = self.objects.get_bytes(bucket, &object.key, None).await.unwrap();
             found.insert(object.key, bytes);
         }
         found
@@ -183,6 +195,9 @@ pub(super) fn raw_spec() -> FlowSpec {
             errors: ErrorShape::plain(),
         },
         register_partitions: true,
+        operators: Vec::new(),
+        partitioning: None,
+        backup: None,
     }
 }
 

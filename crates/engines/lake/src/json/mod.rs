@@ -79,6 +79,8 @@ struct Rules {
 #[derive(Debug, Clone)]
 pub struct Decoded {
     pub batch: RecordBatch,
+    /// How many rows each record became, in the order of the input; none if it was rejected.
+    pub rows: Vec<u32>,
     /// By ascending index.
     pub rejected: Vec<Rejected>,
 }
@@ -135,11 +137,16 @@ impl Decoder {
         let mut fields = self.fields().expect("the schema was checked when the decoder was made");
         let mut rows = 0;
         let mut rejected = Vec::new();
+        let mut made = Vec::with_capacity(records.len());
         for (index, record) in records.iter().enumerate() {
             match read_record(&mut fields, record, rows) {
-                Ok(now) => rows = now,
+                Ok(now) => {
+                    made.push(u32::try_from(now - rows).expect("a row is at least a byte of a small batch"));
+                    rows = now;
+                }
                 Err(fault) => {
                     fields.truncate(rows);
+                    made.push(0);
                     rejected.push(Rejected { index, reason: fault.to_string() });
                 }
             }
@@ -148,7 +155,7 @@ impl Decoder {
         let columns = fields.finish();
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
             .expect("every column has the schema's type and one value per row");
-        Decoded { batch, rejected }
+        Decoded { batch, rows: made, rejected }
     }
 
     fn fields(&self) -> Result<Fields, JsonError> {

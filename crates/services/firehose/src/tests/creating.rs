@@ -78,11 +78,7 @@ async fn contradictory_settings_are_refused_at_once() {
             ),
             "Exactly one deserializer",
         ),
-        (with("/S3BackupMode", json!("Enabled")), "S3BackupMode Enabled is not supported"),
-        (
-            with("/DynamicPartitioningConfiguration", json!({ "Enabled": true })),
-            "DynamicPartitioningConfiguration Enabled is not supported",
-        ),
+        (with("/S3BackupMode", json!("Enabled")), "S3BackupConfiguration must be specified"),
         (
             with(
                 "/ProcessingConfiguration",
@@ -90,7 +86,7 @@ async fn contradictory_settings_are_refused_at_once() {
             ),
             "Processor type Lambda is not supported",
         ),
-        (direct("d", json!({ "CompressionFormat": "ZIP" })), "CompressionFormat ZIP is not supported"),
+        (with("/CompressionFormat", json!("ZIP")), "CompressionFormat must be UNCOMPRESSED"),
         (json!({ "DeliveryStreamName": "d" }), "No destination configuration"),
     ] {
         creation_is_refused(&world, request, expected).await;

@@ -1,0 +1,123 @@
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::rig::*;
+use crate::{Extract, FlowSettings, FlowSpec, Operator, Partitioning};
+
+/// Parquet by the key `name`.
+fn spec(partitions_max: u32) -> FlowSpec {
+    let mut spec = parquet_spec();
+    spec.sink.prefix = "events/name=!{partitionKeyFromQuery:name}/day=!{timestamp:yyyy-MM-dd}/".to_owned();
+    spec.operators = vec![Operator::Extract(Extract { query: "{name}".to_owned() })];
+    spec.partitioning = Some(Partitioning { partitions_max });
+    spec
+}
+
+fn event(id: i64, name: &str) -> Bytes {
+    format!(r#"{{"id":{id},"name":"{name}"}}"#).into()
+}
+
+/// The ids by folder.
+async fn delivered(rig: &Rig) -> BTreeMap<String, Vec<i64>> {
+    let mut folders: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for (key, bytes) in rig.objects("events/").await {
+        let (folder, _) = key.rsplit_once('/').unwrap();
+        folders.entry(folder.to_owned()).or_default().extend(ids_of(bytes));
+    }
+    folders.values_mut().for_each(|ids| ids.sort_unstable());
+    folders
+}
+
+#[tokio::test]
+async fn rows_go_to_the_partition_their_key_names_and_partitions_are_registered() {
+    let rig = Rig::new().await;
+    rig.topic(1).await;
+    rig.table(&["name", "day"]).await;
+    rig.put(0, (0..30).map(|id| event(id, ["a", "b", "c"][id as usize % 3]))).await;
+    rig.flow.create(&id(), &spec(500)).await.unwrap();
+    rig.until_settled(30).await;
+    let folders = delivered(&rig).await;
+    let expected = |rest: i64| (0..30).filter(|id| id % 3 == rest).collect::<Vec<i64>>();
+    assert_eq!(
+        folders,
+        BTreeMap::from([
+            ("events/name=a/day=2024-01-31".to_owned(), expected(0)),
+            ("events/name=b/day=2024-01-31".to_owned(), expected(1)),
+            ("events/name=c/day=2024-01-31".to_owned(), expected(2)),
+        ])
+    );
+    for name in ["a", "b", "c"] {
+        let values = vec![name.to_owned(), "2024-01-31".to_owned()];
+        let partition = rig.lake.catalog().partition(&scope(), "db", "events", &values).await.unwrap();
+        let location = format!("s3://lake/events/name={name}/day=2024-01-31/");
+        assert_eq!(partition.storage.location, Some(location));
+    }
+}
+
+#[tokio::test]
+async fn records_without_a_value_for_a_key_are_rejected_with_the_reason() {
+    let rig = Rig::new().await;
+    rig.topic(1).await;
+    rig.table(&[]).await;
+    let records = [
+        r#"{"id":1,"name":"a"}"#,
+        r#"{"id":2,"name":""}"#,
+        r#"{"id":3,"name":null}"#,
+        r#"{"id":4}"#,
+        r#"[5]"#,
+        "six",
+    ];
+    rig.put(0, records.map(Bytes::from)).await;
+    rig.flow.create(&id(), &spec(500)).await.unwrap();
+    let status = rig.until_settled(6).await;
+    assert_eq!((status.ledger.delivered_records, status.ledger.rejected_records), (1, 5));
+    assert!(status.ledger.balances());
+    let lines = rig.error_lines().await;
+    let reasons: Vec<&str> = lines.iter().map(|line| line["reason"].as_str().unwrap()).collect();
+    let empty = "partitionKeys values must not be null or empty";
+    assert_eq!(reasons[..3], [empty; 3]);
+    assert!(reasons[3].contains("the query failed"), "{reasons:?}");
+    assert!(reasons[4].contains("no JSON document"), "{reasons:?}");
+    assert!(rig.objects("errors/").await.keys().all(|key| key.starts_with("errors/processing-failed/")));
+}
+
+#[tokio::test]
+async fn partitions_beyond_the_limit_go_to_the_error_output() {
+    let rig = Rig::new().await;
+    rig.topic(1).await;
+    rig.table(&[]).await;
+    rig.put(0, (0..100).map(|id| event(id, &format!("n{}", id % 10)))).await;
+    rig.flow.create(&id(), &spec(4)).await.unwrap();
+    let status = rig.until_settled(100).await;
+    let folders = delivered(&rig).await;
+    assert_eq!(folders.len(), 4);
+    assert_eq!(folders.values().map(Vec::len).sum::<usize>(), 40);
+    assert_eq!((status.ledger.delivered_records, status.ledger.rejected_records), (40, 60));
+    assert!(status.ledger.balances());
+    for line in rig.error_lines().await {
+        assert_eq!(line["reason"], "The number of active partitions has exceeded the configured limit");
+    }
+}
+
+#[tokio::test]
+async fn many_partitions_are_written_in_pieces_when_the_budget_is_small() {
+    let rig = Rig::with(FlowSettings {
+        batch_spacing: std::time::Duration::ZERO,
+        partition_bytes: 1,
+        ..FlowSettings::default()
+    })
+    .await;
+    rig.topic(1).await;
+    rig.table(&["name", "day"]).await;
+    // More than one chunk.
+    rig.put(0, (0..40_000).map(|id| event(id, &format!("n{}", id % 5)))).await;
+    rig.flow.create(&id(), &spec(500)).await.unwrap();
+    let status = rig.until_settled(40_000).await;
+    let folders = delivered(&rig).await;
+    assert_eq!(folders.len(), 5);
+    assert_eq!(folders.values().map(Vec::len).sum::<usize>(), 40_000);
+    let objects = rig.objects("events/name=n0/").await;
+    assert_eq!(objects.len(), 3, "one a chunk: {:?}", objects.keys());
+    assert_eq!(status.ledger.batches, 1);
+}

@@ -1,0 +1,42 @@
+//! Lines of the error output, as the public service documents them.
+
+use flow::{Cause, ErrorShape, ErrorValue, FailureKind};
+use serde_json::json;
+
+const CODES: [(Cause, &str); 11] = [
+    (Cause::Format, "DataFormatConversion.ParseError"),
+    (Cause::Decompression, "Decompression.DecompressionFailed"),
+    (Cause::LogMessages, "CloudWatchLogProcessing.MessageExtractionFailed"),
+    (Cause::Split, "RecordDeAggregation.DeAggregationFailed"),
+    (Cause::FunctionRefused, "Lambda.ProcessingFailedStatus"),
+    (Cause::FunctionFailed, "Lambda.FunctionError"),
+    (Cause::FunctionAnswer, "Lambda.JsonProcessingException"),
+    (Cause::FunctionMissingRecord, "Lambda.MissingRecordId"),
+    (Cause::FunctionDuplicateRecord, "Lambda.DuplicatedRecordId"),
+    (Cause::PartitionKeys, "DynamicPartitioning.MetadataExtractionFailed"),
+    (Cause::PartitionsLimit, "DynamicPartitioning.ActivePartitionsLimitExceeded"),
+];
+
+/// Of records that failed before format conversion.
+pub(crate) fn processing_shape() -> ErrorShape {
+    ErrorShape::new(processing_fields())
+}
+
+/// The same beside lines for format conversion.
+pub(crate) fn with_processing(conversion: ErrorShape) -> ErrorShape {
+    conversion
+        .with(FailureKind::Processing, processing_fields())
+        .with(FailureKind::Decompression, processing_fields())
+}
+
+fn processing_fields() -> [(&'static str, ErrorValue); 6] {
+    let codes = CODES.iter().map(|(cause, code)| (*cause, json!(code))).collect();
+    [
+        ("attemptsMade", ErrorValue::Attempts),
+        ("arrivalTimestamp", ErrorValue::Arrival),
+        ("errorCode", ErrorValue::ByCause(codes)),
+        ("errorMessage", ErrorValue::Reason),
+        ("attemptEndingTimestamp", ErrorValue::Attempted),
+        ("rawData", ErrorValue::Data),
+    ]
+}
