@@ -9,13 +9,13 @@ use std::sync::Arc;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::SqlToRel;
 use datafusion::sql::sqlparser::ast::{Query, Statement};
-use lake::{CatalogError, Lake};
+use lake::Lake;
 use names::Scope;
 use rt::{Rt, Stop, Timestamp};
 
@@ -24,15 +24,12 @@ use crate::error::{ErrorKind, QueryError};
 use crate::failure::explain;
 use crate::functions::Registry;
 use crate::parse::{self, Prepared, Tokens};
-use crate::plan::{self, Name, Names};
-use crate::scan::{FooterCache, LakeTable};
-use crate::{ddl, information, rewrite, types, view};
+use crate::plan::{self, Names};
+use crate::scan::FooterCache;
+use crate::{ddl, rewrite, types};
 
 /// The catalog every account has.
 pub(crate) const CATALOG: &str = "awsdatacatalog";
-
-/// How deep views may be defined over views.
-const VIEW_DEPTH_MAX: usize = 16;
 
 /// Bounds of one engine.
 #[derive(Debug, Clone)]
@@ -136,6 +133,21 @@ impl Engine {
         &self.inner.lake
     }
 
+    pub(crate) fn footers(&self) -> Arc<FooterCache> {
+        Arc::clone(&self.inner.footers)
+    }
+
+    /// A query's rows.
+    pub(crate) async fn batches(
+        &self,
+        session: &Session,
+        tokens: &Tokens,
+    ) -> Result<SendableRecordBatchStream, QueryError> {
+        let planned = self.plan(session, tokens, &Arc::new(Stats::default())).await?;
+        execute_stream(planned.physical, self.inner.state.task_ctx())
+            .map_err(|error| explain(&error, Some(tokens)))
+    }
+
     async fn select(&self, session: &Session, tokens: &Tokens, stop: Stop) -> Result<Answer, QueryError> {
         let stats = Arc::new(Stats::default());
         let planned = self.plan(session, tokens, &stats).await?;
@@ -183,7 +195,7 @@ impl Engine {
     }
 
     /// Boxed, since a view's plan contains plans.
-    fn logical<'a>(
+    pub(crate) fn logical<'a>(
         &'a self,
         session: &'a Session,
         query: &'a mut Query,
@@ -217,79 +229,6 @@ impl Engine {
             lookup: &self.inner.registry,
         };
         rewrite::query(query, &setting)
-    }
-
-    async fn table(
-        &self,
-        session: &Session,
-        name: &Name,
-        stats: &Arc<Stats>,
-        depth: usize,
-    ) -> Result<Arc<dyn TableSource>, QueryError> {
-        let (catalog, database, table_name) = qualified(session, &name.parts);
-        let missing = |kind, message: String| Err(QueryError::new(kind, message).at(name.position()));
-        if !catalog.eq_ignore_ascii_case(CATALOG) {
-            return missing(ErrorKind::NoSuchTable, format!("Catalog '{catalog}' does not exist"));
-        }
-        if database == information::SCHEMA {
-            return match information::table(self.lake(), session, &table_name).await? {
-                Some(source) => Ok(source),
-                None => missing(
-                    ErrorKind::NoSuchTable,
-                    format!("Table '{catalog}.{database}.{table_name}' does not exist"),
-                ),
-            };
-        }
-        if let Some(base) = table_name.strip_suffix("$partitions") {
-            let table = self.lake().catalog().table(&session.scope, &database, base).await;
-            let table = table.map_err(|error| not_found(error, &catalog, name))?;
-            return information::partitions(self.lake(), session, &table).await;
-        }
-        let table = self.lake().catalog().table(&session.scope, &database, &table_name).await;
-        let table = table.map_err(|error| not_found(error, &catalog, name))?;
-        if table.is_view() {
-            return self.view(session, &table, name, stats, depth).await;
-        }
-        let table = LakeTable::new(
-            self.lake().clone(),
-            session.scope.clone(),
-            table,
-            Arc::clone(&self.inner.footers),
-            Arc::clone(stats),
-        )
-        .map_err(|error| error.at(name.position()))?;
-        Ok(datafusion::datasource::provider_as_source(Arc::new(table)))
-    }
-
-    async fn view(
-        &self,
-        session: &Session,
-        table: &lake::Table,
-        name: &Name,
-        stats: &Arc<Stats>,
-        depth: usize,
-    ) -> Result<Arc<dyn TableSource>, QueryError> {
-        let invalid = |reason: &str| {
-            let message = format!("View '{}' is invalid: {reason}", name.key());
-            QueryError::new(ErrorKind::NotSupported, message).at(name.position())
-        };
-        if depth >= VIEW_DEPTH_MAX {
-            return Err(invalid("it is nested too deeply"));
-        }
-        let definition = view::Definition::of(table).ok_or_else(|| invalid("its text cannot be read"))?;
-        let inner = Session {
-            catalog: definition.catalog.clone(),
-            database: definition.schema.clone(),
-            ..session.clone()
-        };
-        let tokens = Tokens::of(&definition.original_sql).map_err(|error| invalid(&error.message))?;
-        let mut query = parse::query(&tokens).map_err(|error| invalid(&error.message))?;
-        let logical = self.logical(&inner, &mut query, &tokens, stats, depth + 1).await;
-        let mut logical = logical.map_err(|error| invalid(&error.to_string()))?;
-        logical =
-            view::with_declared_names(logical, &definition).map_err(|error| invalid(&error.to_string()))?;
-        let source = datafusion::datasource::ViewTable::new(logical, None);
-        Ok(datafusion::datasource::provider_as_source(Arc::new(source)))
     }
 
     async fn explain(&self, session: &Session, tokens: &Tokens, stop: Stop) -> Result<Answer, QueryError> {
@@ -375,32 +314,6 @@ pub(crate) fn text_column(name: &str, type_: &str) -> AnswerColumn {
         nullable: true,
         database: String::new(),
         table: String::new(),
-    }
-}
-
-/// Catalog, database and table of a name with up to three parts.
-pub(crate) fn qualified(session: &Session, parts: &[String]) -> (String, String, String) {
-    let catalog = session.catalog.as_deref().unwrap_or(CATALOG).to_lowercase();
-    match parts {
-        [catalog, database, table] => (catalog.clone(), database.clone(), table.clone()),
-        [database, table] => (catalog, database.clone(), table.clone()),
-        [table] => (catalog, session.database(), table.clone()),
-        _ => (catalog, session.database(), parts.join(".")),
-    }
-}
-
-fn not_found(error: CatalogError, catalog: &str, name: &Name) -> QueryError {
-    match error {
-        CatalogError::NoSuchTable { database, table } => QueryError::new(
-            ErrorKind::NoSuchTable,
-            format!("Table '{catalog}.{database}.{table}' does not exist"),
-        )
-        .at(name.position()),
-        CatalogError::NoSuchDatabase(database) => {
-            QueryError::new(ErrorKind::NoSuchDatabase, format!("Schema '{database}' does not exist"))
-                .at(name.position())
-        }
-        other => QueryError::internal(other),
     }
 }
 

@@ -38,6 +38,7 @@ mod parse;
 mod plan;
 mod rewrite;
 mod scan;
+mod tables;
 mod text;
 mod types;
 mod view;

@@ -81,6 +81,29 @@ pub(crate) fn of_table(data_type: &DataType) -> DataType {
     }
 }
 
+/// What a column of an Iceberg table is to queries: [`canonical`] with names in lower case. Timestamps keep
+/// their microseconds.
+pub(crate) fn of_iceberg(data_type: &DataType) -> DataType {
+    match canonical(data_type) {
+        DataType::LargeUtf8 => DataType::Utf8,
+        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(unit, Some("UTC".into())),
+        DataType::List(field) => list(of_iceberg(field.data_type())),
+        DataType::Struct(fields) => DataType::Struct(
+            fields
+                .iter()
+                .map(|f| Field::new(f.name().to_lowercase(), of_iceberg(f.data_type()), true))
+                .collect(),
+        ),
+        DataType::Map(entries, sorted) => match entries.data_type() {
+            DataType::Struct(fields) => {
+                map(of_iceberg(fields[0].data_type()), of_iceberg(fields[1].data_type()))
+            }
+            _ => DataType::Map(entries, sorted),
+        },
+        other => other,
+    }
+}
+
 /// Column metadata of a type: its bare name, precision and scale.
 pub(crate) fn column_info(data_type: &DataType) -> (&'static str, i32, i32) {
     use DataType as D;

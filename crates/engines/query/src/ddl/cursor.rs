@@ -107,6 +107,17 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// A number or a name.
+    pub(super) fn argument(&mut self) -> Result<String, QueryError> {
+        match self.token().map(|token| &token.token) {
+            Some(Token::Number(digits, _)) => {
+                self.at += 1;
+                Ok(digits.clone())
+            }
+            _ => self.word(),
+        }
+    }
+
     pub(super) fn object(&mut self) -> Result<ObjectName, QueryError> {
         let Position { line, column } = self.position();
         let mut parts = vec![self.word()?];

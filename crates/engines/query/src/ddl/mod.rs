@@ -1,6 +1,7 @@
 //! Data definition: Hive's statements, as Athena takes them, on the lake's catalog.
 
 mod cursor;
+mod iceberg;
 mod parse;
 mod run;
 mod show;

@@ -123,7 +123,7 @@ fn create_table(cursor: &mut Cursor<'_>, external: bool) -> Result<CreateTable, 
         if cursor.take(&["comment"]) {
             table.comment = Some(cursor.string()?);
         } else if cursor.take(&["partitioned", "by"]) {
-            table.partition_keys = cursor.list(column)?;
+            partitioned_by(cursor, &mut table)?;
         } else if cursor.take(&["row", "format"]) {
             row_format(cursor, &mut table)?;
         } else if cursor.take(&["with", "serdeproperties"]) {
@@ -146,6 +146,28 @@ fn create_table(cursor: &mut Cursor<'_>, external: bool) -> Result<CreateTable, 
             return Ok(table);
         }
     }
+}
+
+/// Columns of their own, as Hive has them, or expressions over the table's, as Iceberg has them.
+fn partitioned_by(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> Result<(), QueryError> {
+    let after_name = cursor.tokens.list.get(cursor.at + 2).map(|token| &token.token);
+    if !matches!(after_name, Some(Token::Comma | Token::RParen | Token::LParen)) {
+        table.partition_keys = cursor.list(column)?;
+        return Ok(());
+    }
+    table.partition_by = cursor.list(|cursor| {
+        let name = cursor.word()?;
+        if !cursor.take_symbol(&Token::LParen) {
+            return Ok(name);
+        }
+        let mut arguments = vec![cursor.argument()?];
+        while cursor.take_symbol(&Token::Comma) {
+            arguments.push(cursor.argument()?);
+        }
+        cursor.symbol(&Token::RParen)?;
+        Ok(format!("{name}({})", arguments.join(", ")))
+    })?;
+    Ok(())
 }
 
 fn clause(cursor: &Cursor<'_>) -> String {

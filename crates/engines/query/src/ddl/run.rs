@@ -198,6 +198,9 @@ async fn drop_table(
             format!("FAILED: SemanticException {}.{} is {is}. Use {use_}", found.database, found.name);
         return Err(QueryError::new(ErrorKind::Ddl, message));
     }
+    if lake::iceberg::is_iceberg(&found) {
+        return super::iceberg::drop(engine, session, &found).await;
+    }
     let deleted = engine.lake().catalog().delete_table(&session.scope, &found.database, &found.name).await;
     deleted.map_err(failed)
 }

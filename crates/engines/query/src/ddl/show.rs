@@ -122,6 +122,9 @@ pub(super) fn create_table(table: &Table) -> Result<Lines, QueryError> {
         );
         return Err(QueryError::new(ErrorKind::Ddl, message));
     }
+    if lake::iceberg::is_iceberg(table) {
+        return Ok(("createtab_stmt", super::iceberg::definition(table)));
+    }
     let mut text = format!("CREATE EXTERNAL TABLE `{}.{}`(\n", table.database, table.name);
     text.push_str(&definitions(&table.columns));
     text.push('\n');
@@ -168,7 +171,7 @@ pub(super) fn create_table(table: &Table) -> Result<Lines, QueryError> {
     Ok(("createtab_stmt", text.lines().map(str::to_owned).collect()))
 }
 
-fn definitions(columns: &[Column]) -> String {
+pub(super) fn definitions(columns: &[Column]) -> String {
     let list: Vec<String> = columns
         .iter()
         .map(|column| {
@@ -184,7 +187,7 @@ fn definitions(columns: &[Column]) -> String {
 }
 
 /// A string of Hive's, which reads back as it was.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("'");
     for c in text.chars() {
         match c {

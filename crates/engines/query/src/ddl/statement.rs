@@ -80,6 +80,8 @@ pub(crate) struct CreateTable {
     pub(super) if_not_exists: bool,
     pub(super) columns: Vec<ColumnDefinition>,
     pub(super) partition_keys: Vec<ColumnDefinition>,
+    /// Iceberg's: columns of the table, bare or in a function.
+    pub(super) partition_by: Vec<String>,
     pub(super) comment: Option<String>,
     /// The SerDe's class; without one it follows from `stored_as`.
     pub(super) serde: Option<String>,

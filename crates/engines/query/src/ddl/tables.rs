@@ -6,16 +6,17 @@ use lake::format::StoredAs;
 use lake::{CatalogError, Column, Partition, Serde, Storage, Table};
 
 use super::cursor::ObjectName;
+use super::iceberg;
 use super::run::{database_of, failed, table};
 use super::statement::{AlterTable, ColumnDefinition, CreateTable, PartitionSpec};
 use crate::engine::{Engine, Session};
 use crate::error::{ErrorKind, QueryError};
 
-fn semantic(message: impl std::fmt::Display) -> QueryError {
+pub(super) fn semantic(message: impl std::fmt::Display) -> QueryError {
     QueryError::new(ErrorKind::Ddl, format!("FAILED: SemanticException {message}"))
 }
 
-fn column(definition: &ColumnDefinition) -> Column {
+pub(super) fn column(definition: &ColumnDefinition) -> Column {
     Column { comment: definition.comment.clone(), ..Column::new(&definition.name, &definition.type_) }
 }
 
@@ -28,7 +29,10 @@ pub(super) async fn create(
     let property =
         |key: &str| definition.properties.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v);
     if property("table_type").is_some_and(|kind| kind.eq_ignore_ascii_case("iceberg")) {
-        return Err(QueryError::unsupported("An Iceberg table"));
+        return iceberg::create(engine, session, &name, definition).await;
+    }
+    if !definition.partition_by.is_empty() {
+        return Err(semantic("a partition key needs a type"));
     }
     if !definition.external {
         return Err(semantic("only external tables can be created: use CREATE EXTERNAL TABLE"));
@@ -91,6 +95,9 @@ pub(super) async fn alter(
     let table = table(engine, session, name).await?;
     if table.is_view() {
         return Err(semantic(format!("Cannot alter the view {}.{}", table.database, table.name)));
+    }
+    if lake::iceberg::is_iceberg(&table) {
+        return Err(iceberg::no_alter(&action));
     }
     match action {
         AlterTable::AddPartitions { if_not_exists, partitions } => {

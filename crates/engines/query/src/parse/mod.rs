@@ -2,6 +2,7 @@
 
 mod prepared;
 mod tokens;
+mod travel;
 
 use datafusion::sql::sqlparser::ast::{Query, Statement};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -9,6 +10,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 pub use prepared::Prepared;
 pub(crate) use tokens::Tokens;
+pub(crate) use travel::{AsOf, split as split_as_of};
 
 use crate::dialect::AthenaDialect;
 use crate::error::{ErrorKind, Position, QueryError};

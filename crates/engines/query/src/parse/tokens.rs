@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
 
-use super::{keyword, position};
+use super::{keyword, position, travel};
 use crate::dialect::{AthenaDialect, HiveLexis};
 use crate::error::{ErrorKind, Position, QueryError};
 
@@ -162,7 +162,8 @@ impl Tokens {
 
     /// The tokens as sqlparser takes them: names in lower case, each type of a CAST in one word.
     pub(super) fn for_query(&self) -> Result<Vec<TokenWithSpan>, QueryError> {
-        let tokens = Tokens { list: with_value_rows(&self.list), text: String::new() };
+        let list = travel::rewritten(&self.list)?;
+        let tokens = Tokens { list: with_value_rows(&list), text: String::new() };
         tokens.for_parser()
     }
 

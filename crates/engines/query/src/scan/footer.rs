@@ -89,6 +89,18 @@ pub(super) struct Readers {
     pub(super) stats: Arc<Stats>,
 }
 
+impl Readers {
+    /// A reader of this file.
+    pub(super) fn reader(&self, file: DataFile) -> Reader {
+        Reader {
+            objects: self.objects.clone(),
+            footers: Arc::clone(&self.footers),
+            stats: Arc::clone(&self.stats),
+            file,
+        }
+    }
+}
+
 impl std::fmt::Debug for Readers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Readers")
@@ -104,16 +116,11 @@ impl ParquetFileReaderFactory for Readers {
         _metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Box<dyn AsyncFileReader + Send>> {
         let file = file.extension::<DataFile>().cloned().expect("every file of a scan carries its data file");
-        Ok(Box::new(Reader {
-            objects: self.objects.clone(),
-            footers: Arc::clone(&self.footers),
-            stats: Arc::clone(&self.stats),
-            file,
-        }))
+        Ok(Box::new(self.reader(file)))
     }
 }
 
-struct Reader {
+pub(super) struct Reader {
     objects: Objects,
     footers: Arc<FooterCache>,
     stats: Arc<Stats>,

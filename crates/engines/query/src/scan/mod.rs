@@ -5,9 +5,12 @@
 
 mod adapt;
 mod footer;
+pub(crate) mod iceberg;
 mod lines;
+mod live;
 mod parquet;
 mod prune;
+mod relabel;
 mod text;
 
 use std::sync::Arc;
@@ -23,7 +26,9 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::union::UnionExec;
 use lake::format::Format;
+use lake::live::Snapshot;
 use lake::{DataFile, Lake, Table};
 use names::Scope;
 
@@ -80,12 +85,14 @@ impl LakeTable {
         Ok(LakeTable { lake, scope, table, format, files_schema, keys_schema, schema, footers, stats })
     }
 
-    async fn files(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<DataFile>> {
+    async fn snapshot(&self, state: &dyn Session, filters: &[Expr]) -> Result<Snapshot> {
         let keep = prune::Pruner::new(state, &self.keys_schema, filters)?;
-        let files = self.lake.files(&self.scope, &self.table, &|values: &[String]| keep.keeps(values)).await;
-        let files = files.map_err(|error| DataFusionError::External(Box::new(error)))?;
-        self.stats.add_files(files.len() as u64);
-        Ok(files)
+        let keep = |values: &[String]| keep.keeps(values);
+        let snapshot = self.lake.snapshot(&self.scope, &self.table, &keep).await;
+        let snapshot = snapshot.map_err(|error| DataFusionError::External(Box::new(error)))?;
+        self.stats.add_files(snapshot.files.len() as u64);
+        self.stats.add_scanned(snapshot.live.iter().map(|rows| rows.bytes).sum());
+        Ok(snapshot)
     }
 }
 
@@ -123,26 +130,45 @@ impl TableProvider for LakeTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let files = self.files(state, filters).await?;
-        if files.is_empty() {
-            let schema = match projection {
-                Some(projection) => Arc::new(self.schema.project(projection)?),
-                None => Arc::clone(&self.schema),
+        let Snapshot { files, live } = self.snapshot(state, filters).await?;
+        let mut plans = Vec::new();
+        if !files.is_empty() {
+            let everything_is_exact =
+                filters.iter().all(|filter| prune::concerns_only(filter, &self.keys_schema));
+            let scan = Scan {
+                files,
+                projection: projection.cloned(),
+                limit: limit.filter(|_| everything_is_exact),
+                partitions: state.config().target_partitions(),
             };
-            return Ok(Arc::new(EmptyExec::new(schema)));
+            plans.push(match &self.format {
+                Format::Parquet => parquet::plan(self, state, scan)?,
+                Format::Json(_) | Format::Csv(_) => text::plan(self, state, scan)?,
+            });
         }
-        let everything_is_exact =
-            filters.iter().all(|filter| prune::concerns_only(filter, &self.keys_schema));
-        let scan = Scan {
-            files,
-            projection: projection.cloned(),
-            limit: limit.filter(|_| everything_is_exact),
-            partitions: state.config().target_partitions(),
-        };
-        match &self.format {
-            Format::Parquet => parquet::plan(self, state, scan),
-            Format::Json(_) | Format::Csv(_) => text::plan(self, state, scan),
+        if !live.is_empty() {
+            plans.push(live::plan(&live, &self.files_schema, &self.keys_schema, &self.schema, projection)?);
         }
+        one_of(plans, &self.schema, projection)
+    }
+}
+
+/// The rows of all plans.
+fn one_of(
+    mut plans: Vec<Arc<dyn ExecutionPlan>>,
+    schema: &SchemaRef,
+    projection: Option<&Vec<usize>>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    match plans.len() {
+        0 => {
+            let schema = match projection {
+                Some(projection) => Arc::new(schema.project(projection)?),
+                None => Arc::clone(schema),
+            };
+            Ok(Arc::new(EmptyExec::new(schema)))
+        }
+        1 => Ok(plans.remove(0)),
+        _ => UnionExec::try_new(plans),
     }
 }
 
