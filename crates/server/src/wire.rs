@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use athena::{Athena, AthenaSettings};
 use aws::{Credential, HttpService, Limits, LocalAccount, MemoryCredentials, Router, RouterBuilder, Service};
+use cloudwatch::CloudWatch;
 use firehose::Firehose;
 use flow::{Flow, FlowSettings};
 use glue::Glue;
@@ -50,6 +51,7 @@ pub(crate) async fn open(config: &Config, data_dir: &DataDir, rt: &Rt) -> Result
     router.service(Service::new(&firehose::model::SERVICE, firehose.clone(), firehose::operations()));
     router.service(glue_service(&engines));
     router.service(athena_service(&engines, rt).await?);
+    router.service(cloudwatch_service(&engines));
     router.service(sts_service(rt, credentials.clone()));
     router.fallback_http(s3_service(config, &engines, rt, credentials));
     internal_endpoints(&mut router, config, &engines, firehose, rt);
@@ -122,6 +124,11 @@ async fn athena_service(engines: &Engines, rt: &Rt) -> Result<Service> {
     let athena = Arc::new(Athena::new(rt.clone(), meta, objects, lake, query, AthenaSettings::default()));
     athena.start().await.context("the queries cannot be resumed")?;
     Ok(Service::new(&athena::model::SERVICE, athena, athena::operations()))
+}
+
+fn cloudwatch_service(engines: &Engines) -> Service {
+    let cloudwatch = CloudWatch::new(engines.meta.clone());
+    Service::new(&cloudwatch::model::SERVICE, Arc::new(cloudwatch), cloudwatch::operations())
 }
 
 fn sts_service(rt: &Rt, credentials: Arc<MemoryCredentials>) -> Service {
