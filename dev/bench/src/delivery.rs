@@ -174,6 +174,7 @@ fn spec(topic: TopicId, scope: Scope) -> FlowSpec {
         operators: Vec::new(),
         partitioning: None,
         backup: None,
+        live: false,
     }
 }
 

@@ -68,8 +68,28 @@ impl Backlog {
         topic: &Topic,
         offsets: &BTreeMap<u32, Offset>,
     ) -> Result<Pending, FlowError> {
+        self.sum(log, topic, offsets, readable(topic, offsets)).await
+    }
+
+    /// Everything, what may not be read yet included.
+    pub(crate) async fn look_at_all(
+        &mut self,
+        log: &Log,
+        topic: &Topic,
+        offsets: &BTreeMap<u32, Offset>,
+    ) -> Result<Pending, FlowError> {
+        self.sum(log, topic, offsets, topic.partitions.iter()).await
+    }
+
+    async fn sum(
+        &mut self,
+        log: &Log,
+        topic: &Topic,
+        offsets: &BTreeMap<u32, Offset>,
+        partitions: impl Iterator<Item = &Partition>,
+    ) -> Result<Pending, FlowError> {
         let mut pending = Pending::default();
-        for partition in readable(topic, offsets) {
+        for partition in partitions {
             let from = position(partition, offsets);
             if from >= partition.tail {
                 continue;

@@ -88,6 +88,7 @@ impl Delivery {
             self.live.stop.cancel();
             return Ok(());
         };
+        self.parts.feeds.started(&self.id, &state.spec);
         let names = state.spec.names()?;
         let spaced = self.parts.rt.now();
         let mut attempt = Attempt { state, names, backlog: Backlog::default(), spaced };

@@ -14,6 +14,7 @@ use crate::functions::{Functions, NoFunctions};
 use crate::ledger::{FlowStatus, Phase};
 use crate::parts::{Live, Parts};
 use crate::state::State;
+use crate::unwritten::Unwritten;
 use crate::{FlowError, FlowId, FlowSettings, FlowSpec, Start, keys};
 
 /// Deliveries read with one scan when a process starts.
@@ -27,6 +28,8 @@ const STATUS_ATTEMPTS_MAX: usize = 16;
 pub struct Flow {
     parts: Arc<Parts>,
     running: Arc<Mutex<BTreeMap<FlowId, Running>>>,
+    /// The lake knows it as long as it is here.
+    _unwritten: Arc<dyn lake::live::Live>,
 }
 
 struct Running {
@@ -51,7 +54,9 @@ impl Flow {
         settings: FlowSettings,
     ) -> Flow {
         let parts = Arc::new(Parts::new(rt, meta, log, objects, lake, functions, settings));
-        Flow { parts, running: Arc::default() }
+        let unwritten: Arc<dyn lake::live::Live> = Arc::new(Unwritten::new(Arc::clone(&parts)));
+        parts.lake.attach(Arc::downgrade(&unwritten));
+        Flow { parts, running: Arc::default(), _unwritten: unwritten }
     }
 
     /// Starts the deliveries of earlier processes; to be called once, when the process starts. Returns
@@ -204,6 +209,7 @@ impl Flow {
     }
 
     async fn stop(&self, id: &FlowId) {
+        self.parts.feeds.stopped(id);
         let stopped = self.running.lock().remove(id);
         if let Some(Running { live, task }) = stopped {
             live.stop.cancel();

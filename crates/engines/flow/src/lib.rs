@@ -55,6 +55,7 @@ mod reject;
 mod settings;
 mod spec;
 mod state;
+mod unwritten;
 
 pub use error::FlowError;
 #[cfg(any(test, feature = "failpoints"))]

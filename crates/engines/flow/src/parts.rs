@@ -13,6 +13,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use crate::functions::Functions;
 use crate::ledger::Phase;
 use crate::plan::Plan;
+use crate::unwritten::Feeds;
 use crate::{FlowError, FlowSettings, batch};
 
 /// One permit of the memory budget, in bytes.
@@ -27,6 +28,7 @@ pub(crate) struct Parts {
     pub(crate) lake: Lake,
     pub(crate) functions: Arc<dyn Functions>,
     pub(crate) settings: FlowSettings,
+    pub(crate) feeds: Feeds,
     batches: Semaphore,
     memory: Semaphore,
     memory_units: u32,
@@ -68,7 +70,19 @@ impl Parts {
         let memory_units = u32::try_from(units).unwrap_or(u32::MAX);
         let batches = Semaphore::new(settings.batches_at_once.max(1));
         let memory = Semaphore::new(memory_units as usize);
-        Parts { rt, meta, log, objects, lake, functions, settings, batches, memory, memory_units }
+        Parts {
+            rt,
+            meta,
+            log,
+            objects,
+            lake,
+            functions,
+            settings,
+            feeds: Feeds::default(),
+            batches,
+            memory,
+            memory_units,
+        }
     }
 
     /// Waits until there is room for one more batch like this.

@@ -10,6 +10,9 @@ pub struct FlowSettings {
     /// Bytes that the files of all partitions of one batch may hold before they are written. Beyond it the
     /// largest are written out, and later records of those partitions go to further files. Default 64 MiB.
     pub partition_bytes: usize,
+    /// Bytes of pending records of one delivery up to which they are shown as rows: rows are kept until they
+    /// are written. A delivery that is further behind shows its files only. Default 256 MiB.
+    pub live_bytes: usize,
     /// Batches in work at a time, all deliveries together. More than there are cores only costs memory.
     /// Default 2.
     pub batches_at_once: usize,
@@ -29,6 +32,7 @@ impl Default for FlowSettings {
         FlowSettings {
             memory_bytes: 256 << 20,
             partition_bytes: 64 << 20,
+            live_bytes: 256 << 20,
             batches_at_once: 2,
             batch_spacing: Duration::from_millis(200),
             retry_first: Duration::from_millis(200),

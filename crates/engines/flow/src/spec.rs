@@ -52,6 +52,10 @@ pub struct FlowSpec {
     /// A second copy of everything the source gave, before any operator.
     #[serde(default)]
     pub backup: Option<Backup>,
+    /// Queries of the table see records from the moment the source has them, not only those in files. Without
+    /// effect where the records do not become rows of a table, or pass through a function.
+    #[serde(default)]
+    pub live: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

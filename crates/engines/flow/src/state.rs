@@ -121,6 +121,11 @@ impl State {
         Ok(())
     }
 
+    /// Changes with every commit of the delivery.
+    pub(crate) fn ledger_revision(&self) -> Revision {
+        self.ledger_revision
+    }
+
     /// The plan in work.
     pub(crate) fn planned(&self) -> Arc<Plan> {
         self.plan.clone().expect("a batch is delivered after it was planned")

@@ -132,6 +132,7 @@ impl Firehose {
             operators: processing.operators,
             partitioning: partitioning::requested(destination),
             backup: backup::requested(name, version, destination)?,
+            live: false,
         };
         spec.check().map_err(|failure| spec_error(&failure))?;
         let backup = spec.backup.as_ref().map(|backup| backup.bucket.as_str());

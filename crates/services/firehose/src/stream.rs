@@ -3,21 +3,25 @@
 use std::collections::BTreeMap;
 
 use aws::{ApiError, Context};
-use flow::FlowId;
+use flow::{FlowError, FlowId, FlowSpec};
 use log::TopicId;
-use meta::{CommitError, Revision, Txn};
+use meta::{Revision, Txn};
 use names::{Arn, Scope};
 use rt::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Firehose;
-use crate::error::{meta_error, not_found};
+use crate::error::{flow_error, meta_error, not_found};
 use crate::keys;
 use crate::limits::TAGS_MAX;
 use crate::model::{DeliveryStreamType, ExtendedS3DestinationConfiguration, Tag, error};
 
 /// How often a change of tags is tried when others change them at the same time.
 const COMMIT_ATTEMPTS_MAX: usize = 16;
+
+/// The tag that says whether queries see records before they are in files: `true` or `false`. Without it, those of
+/// a Kinesis stream are seen.
+const LIVE_TAG: &str = "mulgil:live";
 
 pub(crate) const DESTINATION_ID: &str = "destinationId-000000000001";
 
@@ -44,6 +48,16 @@ impl Source {
         match self {
             Source::DirectPut { .. } => DeliveryStreamType::DirectPut,
             Source::Kinesis { .. } => DeliveryStreamType::KinesisStreamAsSource,
+        }
+    }
+}
+
+impl Stream {
+    /// Whether queries see records before they are in files.
+    pub(crate) fn live(&self) -> bool {
+        match self.tags.get(LIVE_TAG).and_then(Option::as_deref) {
+            Some(value) => value == "true",
+            None => matches!(self.source, Source::Kinesis { .. }),
         }
     }
 }
@@ -87,18 +101,31 @@ impl Firehose {
     ) -> Result<(), ApiError> {
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let (mut stream, revision) = self.stream_entry(ctx, name).await?;
+            let live = stream.live();
             change(&mut stream.tags);
             check_tags(&stream.tags)?;
             let key = keys::stream(&ctx.scope, name);
             let txn = Txn::new().require_revision(key.clone(), revision).put_json(key, &stream);
-            match self.meta.commit(txn).await {
-                Ok(_) => return Ok(()),
-                Err(CommitError::Conflict { .. }) => {}
-                Err(CommitError::Meta(error)) => return Err(meta_error(error)),
+            let changed = if stream.live() == live {
+                self.meta.commit(txn).await.map(drop).map_err(FlowError::from)
+            } else {
+                self.show_live(&flow_id(&ctx.scope, name), stream.live(), txn).await
+            };
+            match changed {
+                Ok(()) => return Ok(()),
+                Err(FlowError::Conflict) => {}
+                Err(error) => return Err(flow_error(&ctx.scope, name, error)),
             }
         }
         let message = format!("Firehose {name} is being changed by others. Please try again later.");
         Err(error::resource_in_use_exception(message))
+    }
+}
+
+impl Firehose {
+    async fn show_live(&self, id: &FlowId, live: bool, record: Txn) -> Result<(), FlowError> {
+        let spec = FlowSpec { live, ..self.flow.spec(id).await? };
+        self.flow.update_with(id, &spec, record).await
     }
 }
 
@@ -112,6 +139,13 @@ fn check_tags(tags: &BTreeMap<String, Option<String>>) -> Result<(), ApiError> {
     if tags.len() > TAGS_MAX {
         let message = format!("A delivery stream can have at most {TAGS_MAX} tags.");
         return Err(error::limit_exceeded_exception(message));
+    }
+    if let Some(value) =
+        tags.get(LIVE_TAG).filter(|value| !matches!(value.as_deref(), Some("true" | "false")))
+    {
+        let value = value.as_deref().unwrap_or_default();
+        let message = format!("The tag {LIVE_TAG} must be true or false and is '{value}'.");
+        return Err(error::invalid_argument_exception(message));
     }
     Ok(())
 }

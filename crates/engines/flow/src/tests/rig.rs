@@ -198,6 +198,7 @@ pub(super) fn raw_spec() -> FlowSpec {
         operators: Vec::new(),
         partitioning: None,
         backup: None,
+        live: false,
     }
 }
 

@@ -30,6 +30,7 @@ pub(crate) async fn handle(
     spec.source = svc.open_source(&ctx, &name, &source).await?;
     let created = svc.rt.now();
     let stream = Stream { name: name.clone(), version, created, updated: None, source, destination, tags };
+    spec.live = stream.live();
     let record = Txn::new().require_absent(key.clone()).put_json(key, &stream);
     svc.flow
         .create_with(&flow_id(&ctx.scope, &name), &spec, record)

@@ -34,7 +34,8 @@ pub(crate) async fn handle(
     let id = flow_id(&ctx.scope, name);
     let failed = |failure| flow_error(&ctx.scope, name, failure);
     let source = svc.flow.spec(&id).await.map_err(failed)?.source;
-    let spec = svc.delivery(&ctx, name, stream.version, source, &stream.destination).await?;
+    let mut spec = svc.delivery(&ctx, name, stream.version, source, &stream.destination).await?;
+    spec.live = stream.live();
     let key = keys::stream(&ctx.scope, name);
     let record = Txn::new().require_revision(key.clone(), revision).put_json(key, &stream);
     svc.flow.update_with(&id, &spec, record).await.map_err(failed)?;
