@@ -136,25 +136,7 @@ pub(super) async fn alter(
             update(engine, session, changed).await
         }
         AlterTable::SetLocation { partition, location } => {
-            lake::location::parse(&location).map_err(semantic)?;
-            match partition {
-                None => {
-                    let storage = Storage { location: Some(location), ..table.storage.clone() };
-                    update(engine, session, Table { storage, ..table }).await
-                }
-                Some(spec) => {
-                    let values = values(&table, &spec)?;
-                    let catalog = engine.lake().catalog();
-                    let found =
-                        catalog.partition(&session.scope, &table.database, &table.name, &values).await;
-                    let mut found = found.map_err(failed)?;
-                    found.storage.location = Some(location);
-                    let done = catalog
-                        .update_partition(&session.scope, &table.database, &table.name, &values, found)
-                        .await;
-                    done.map_err(failed)
-                }
-            }
+            set_location(engine, session, table, partition, location).await
         }
         AlterTable::SetProperties(properties) => {
             let mut changed = table;
@@ -162,6 +144,27 @@ pub(super) async fn alter(
             update(engine, session, changed).await
         }
     }
+}
+
+async fn set_location(
+    engine: &Engine,
+    session: &Session,
+    table: Table,
+    partition: Option<PartitionSpec>,
+    location: String,
+) -> Result<(), QueryError> {
+    lake::location::parse(&location).map_err(semantic)?;
+    let Some(spec) = partition else {
+        let storage = Storage { location: Some(location), ..table.storage.clone() };
+        return update(engine, session, Table { storage, ..table }).await;
+    };
+    let values = values(&table, &spec)?;
+    let catalog = engine.lake().catalog();
+    let found = catalog.partition(&session.scope, &table.database, &table.name, &values).await;
+    let mut found = found.map_err(failed)?;
+    found.storage.location = Some(location);
+    let done = catalog.update_partition(&session.scope, &table.database, &table.name, &values, found).await;
+    done.map_err(failed)
 }
 
 async fn update(engine: &Engine, session: &Session, table: Table) -> Result<(), QueryError> {

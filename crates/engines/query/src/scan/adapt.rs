@@ -15,7 +15,7 @@ pub(super) struct AnyCase;
 impl PhysicalExprAdapterFactory for AnyCase {
     fn create(&self, logical: SchemaRef, physical: SchemaRef) -> Result<Arc<dyn PhysicalExprAdapter>> {
         let exact: Vec<String> = physical.fields().iter().map(|field| field.name().clone()).collect();
-        Ok(Relabelled::new(logical, physical, &|field| {
+        Ok(Relabelled::adapter(logical, physical, &|field| {
             let lower = field.name().to_lowercase();
             let taken = lower != *field.name() && exact.contains(&lower);
             if taken { field.name().clone() } else { lower }

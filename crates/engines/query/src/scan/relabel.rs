@@ -1,7 +1,7 @@
 //! Columns of files under the names that queries know, rows within rows included.
 
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, StructArray};
@@ -23,7 +23,7 @@ pub(super) struct Relabelled {
 }
 
 impl Relabelled {
-    pub(super) fn new(
+    pub(super) fn adapter(
         logical: SchemaRef,
         physical: SchemaRef,
         name: &dyn Fn(&Field) -> String,
@@ -84,7 +84,7 @@ fn relabelled_type(type_: &DataType, name: &dyn Fn(&Field) -> String) -> DataTyp
 }
 
 /// A column with the same content and other names inside.
-#[derive(Debug, Eq, Hash)]
+#[derive(Debug, Eq)]
 struct Relabel {
     column: Arc<dyn PhysicalExpr>,
     type_: DataType,
@@ -93,6 +93,13 @@ struct Relabel {
 impl PartialEq for Relabel {
     fn eq(&self, other: &Relabel) -> bool {
         self.column.as_ref() == other.column.as_ref() && self.type_ == other.type_
+    }
+}
+
+impl Hash for Relabel {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.column.hash(state);
+        self.type_.hash(state);
     }
 }
 

@@ -38,6 +38,6 @@ impl ById {
 
 impl PhysicalExprAdapterFactory for ById {
     fn create(&self, logical: SchemaRef, physical: SchemaRef) -> Result<Arc<dyn PhysicalExprAdapter>> {
-        Ok(Relabelled::new(logical, physical, &|field| self.name(field)))
+        Ok(Relabelled::adapter(logical, physical, &|field| self.name(field)))
     }
 }
