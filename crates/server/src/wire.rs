@@ -1,12 +1,13 @@
 //! Composition: one short function per part, in the order of the layers.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use athena::{Athena, AthenaSettings};
 use aws::{Credential, HttpService, Limits, LocalAccount, MemoryCredentials, Router, RouterBuilder, Service};
 use cloudwatch::CloudWatch;
-use firehose::Firehose;
+use firehose::{Endpoints, Firehose};
 use flow::{Flow, FlowSettings};
 use glue::Glue;
 use kinesis::{Kinesis, KinesisSettings};
@@ -42,7 +43,7 @@ pub(crate) struct Engines {
 /// # Errors
 /// The sentence of the part that cannot open.
 pub(crate) async fn open(config: &Config, data_dir: &DataDir, rt: &Rt) -> Result<(Router, Engines)> {
-    let engines = engines(data_dir, rt).await?;
+    let engines = engines(config, data_dir, rt).await?;
     let credentials = credentials(config, data_dir, rt)?;
     let mut router =
         Router::builder(rt.clone(), Arc::new(LocalAccount), credentials.clone(), Limits::default());
@@ -58,7 +59,7 @@ pub(crate) async fn open(config: &Config, data_dir: &DataDir, rt: &Rt) -> Result
     Ok((router.build(), engines))
 }
 
-async fn engines(data_dir: &DataDir, rt: &Rt) -> Result<Engines> {
+async fn engines(config: &Config, data_dir: &DataDir, rt: &Rt) -> Result<Engines> {
     let path = data_dir.path();
     let meta = Meta::open(&path.join("meta.sqlite"), rt.clone()).await?;
     let objects = Objects::open(&path.join("objects"), meta.clone(), rt.clone()).await?;
@@ -73,10 +74,20 @@ async fn engines(data_dir: &DataDir, rt: &Rt) -> Result<Engines> {
         objects.clone(),
         lake.clone(),
         FlowSettings::default(),
-    );
+    )
+    .with_outlet(Arc::new(endpoints(config, rt)?));
     let metrics = Metrics::new();
     metrics.watch(measure::LogFigures(log.clone()));
     Ok(Engines { meta, objects, log, lake, query, flow, metrics })
+}
+
+/// The way to destinations outside.
+fn endpoints(config: &Config, rt: &Rt) -> Result<Endpoints> {
+    let read = |path: &PathBuf| {
+        std::fs::read(path).with_context(|| format!("{} (--delivery-ca) cannot be read", path.display()))
+    };
+    let ca = config.delivery_ca.as_ref().map(read).transpose()?;
+    Endpoints::new(rt.clone(), ca.as_deref()).context("the file of --delivery-ca cannot be used")
 }
 
 /// The configured keys, or the one generated for this data directory.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use log::Offset;
+use parking_lot::Mutex;
 use rt::{Rt, Task};
 use tokio::sync::watch;
 
@@ -18,9 +19,10 @@ use crate::output::{Output, Sealed};
 use crate::parts::Parts;
 use crate::plan::Plan;
 use crate::reader::{CHUNK_BYTES, Chunk, Reader};
-use crate::records::{Failures, Refusal, Tally};
-use crate::reject::{Cause, FailureKind};
-use crate::{Compression, FlowError};
+use crate::records::{Count, Errors, Failures, Refusal, Tally};
+use crate::reject::{Attempt, Cause, FailureKind};
+use crate::requests::{Progress, Refused, Requests};
+use crate::{Compression, Encode, FlowError};
 
 /// Chunks that are converted at the same time, ahead of the one that is being encoded.
 const CONVERSIONS_AT_ONCE: usize = 2;
@@ -44,6 +46,10 @@ pub(crate) struct Outcome {
 /// Memory that the batch needs at most, in bytes. `partition_bytes` is the budget of all its partitions.
 pub(crate) fn memory_bytes(plan: &Plan, partition_bytes: usize) -> u64 {
     let batch = plan.source_bytes.min(plan.bytes);
+    if matches!(plan.spec.encode, Encode::Requests(_)) {
+        // The records of a request are held, and its body, perhaps packed.
+        return batch * COPIES;
+    }
     let chunks = (CHUNK_BYTES * (CONVERSIONS_AT_ONCE + 2)) as u64;
     // Encoded rows are held until their row group is closed; they are rarely half of their source.
     let encoded = if plan.partitioned.is_some() { partition_bytes as u64 } else { batch / 2 };
@@ -92,7 +98,14 @@ impl Opener {
 }
 
 impl<'a> Batch<'a> {
-    pub(crate) fn new(parts: &'a Parts, plan: Arc<Plan>, gate: Gate) -> Result<Batch<'a>, FlowError> {
+    /// `progress` is what this process knows of requests that were settled, `now` how the spec encodes by now.
+    pub(crate) fn new(
+        parts: &'a Parts,
+        plan: Arc<Plan>,
+        gate: Gate,
+        progress: &Arc<Mutex<Progress>>,
+        now: &Encode,
+    ) -> Result<Batch<'a>, FlowError> {
         let converter = Arc::new(Converter::new(&plan, &parts.functions)?);
         let ahead = Ahead {
             rt: parts.rt.clone(),
@@ -102,8 +115,9 @@ impl<'a> Batch<'a> {
             read: false,
         };
         let lanes = Lanes::new(parts, plan.clone());
+        let requests = Requests::new(parts, &plan, progress, now);
         let (errors, backup, tally) = (BTreeMap::new(), None, Tally::default());
-        let writing = Writing { parts, plan, gate, converter, lanes, errors, backup, tally };
+        let writing = Writing { parts, plan, gate, converter, lanes, requests, errors, backup, tally };
         Ok(Batch { ahead, writing })
     }
 
@@ -171,6 +185,8 @@ struct Writing<'a> {
     gate: Gate,
     converter: Arc<Converter>,
     lanes: Lanes<'a>,
+    /// In place of lanes, if records go to a place outside.
+    requests: Option<Requests<'a>>,
     /// By key: kinds of failure may share an object.
     errors: BTreeMap<String, Output>,
     backup: Option<Copying>,
@@ -185,6 +201,9 @@ struct Copying {
 
 impl Writing<'_> {
     async fn push(&mut self, converted: Converted) -> Result<(), FlowError> {
+        if self.requests.is_some() {
+            return self.push_records(converted).await;
+        }
         let Converted { groups, mut tally, mut failures, backup } = converted;
         let mut admitted = Vec::with_capacity(groups.len());
         for group in groups {
@@ -209,15 +228,46 @@ impl Writing<'_> {
         if self.lanes.is_over_budget() { self.lanes.relieve().await } else { Ok(()) }
     }
 
+    async fn push_records(&mut self, converted: Converted) -> Result<(), FlowError> {
+        let Converted { groups, tally, failures, backup } = converted;
+        self.gate.pass().await?;
+        self.tally.add(tally);
+        for (kind, lines) in failures.lines {
+            self.write_errors(kind, lines.into()).await?;
+        }
+        self.copy(backup).await?;
+        for group in groups {
+            let requests = self.requests.as_mut().expect("records go to a place outside");
+            let refused = requests.push(group.members).await?;
+            self.not_taken(refused).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes records down that a place outside did not take.
+    async fn not_taken(&mut self, refused: Vec<Refused>) -> Result<(), FlowError> {
+        let mut failures = Failures::default();
+        let attempt = Attempt { planned: self.parts.rt.now(), table_version: None };
+        let errors = Errors { attempt, ..self.converter.errors().clone() };
+        for Refused { refusal, members } in refused {
+            for (data, origin) in &members {
+                failures.push(&errors, &refusal, data, *origin);
+                self.tally.refuse(Count::one(data));
+            }
+        }
+        for (kind, lines) in failures.lines {
+            self.write_errors(kind, lines.into()).await?;
+        }
+        Ok(())
+    }
+
     /// Too many partitions are open for this one.
     fn refuse(&self, group: Group, tally: &mut Tally, failures: &mut Failures) {
         let refusal = Refusal::new(Cause::PartitionsLimit, PARTITIONS_EXCEEDED);
         for (data, origin) in &group.members {
             failures.push(self.converter.errors(), &refusal, data, *origin);
         }
-        tally.delivered.records -= group.delivered.records;
-        tally.delivered.bytes -= group.delivered.bytes;
-        tally.rejected.add(group.delivered);
+        tally.refuse(group.delivered);
     }
 
     async fn copy(&mut self, bytes: Vec<u8>) -> Result<(), FlowError> {
@@ -236,6 +286,10 @@ impl Writing<'_> {
 
     async fn finish(mut self, ends: BTreeMap<u32, Offset>, missing: u64) -> Result<Outcome, FlowError> {
         self.gate.pass().await?;
+        if let Some(requests) = &mut self.requests {
+            let refused = requests.finish().await?;
+            self.not_taken(refused).await?;
+        }
         let done = self.lanes.finish().await?;
         let (data_keys, mut objects): (Vec<_>, Vec<_>) =
             done.into_iter().map(|Done { key, object }| (key, object)).unzip();

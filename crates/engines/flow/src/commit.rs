@@ -27,6 +27,9 @@ pub(crate) async fn commit(
 ) -> Result<(), FlowError> {
     let plan = state.planned();
     let ledger = settled_ledger(parts, &state.ledger, &plan, &outcome);
+    if !ledger.balances() {
+        tracing::error!(flow.id = %id, ledger = ?ledger, "a ledger does not balance: this is a defect");
+    }
     let txn = state.settle(id, &ledger, &outcome.ends, next.as_deref());
     let txn = txn.merge(registration(parts, &plan, &outcome).await?);
     let Outcome { ends, objects, .. } = outcome;

@@ -35,6 +35,7 @@ pub(crate) struct Converter {
 enum Kind {
     Raw { delimiter: Vec<u8> },
     Rows(Decoder),
+    Records,
 }
 
 /// What became of a chunk.
@@ -71,6 +72,7 @@ impl Converter {
             Encode::Raw(raw) => {
                 Kind::Raw { delimiter: raw.delimiter.as_deref().unwrap_or_default().as_bytes().to_vec() }
             }
+            Encode::Requests(_) => Kind::Records,
             Encode::Parquet(parquet) => {
                 let decoder = Decoder::new(schema(table)?, parquet.json.clone());
                 Kind::Rows(decoder.map_err(|error| FlowError::Schema(Box::new(error)))?)
@@ -131,6 +133,7 @@ impl Converter {
         let groups = match &self.kind {
             Kind::Raw { delimiter } => self.raw(records, delimiter, &mut work),
             Kind::Rows(decoder) => self.rows(records, decoder, &mut work),
+            Kind::Records => plain(records, &mut work.tally),
         };
         Converted { groups, tally: work.tally, failures: work.failures, backup }
     }
@@ -203,6 +206,15 @@ impl Converter {
         }
         groups
     }
+}
+
+/// All of them as they are, in one group.
+fn plain(records: Records, tally: &mut Tally) -> Vec<Group> {
+    let mut group = Group { payload: Payload::Records, ..Group::new(String::new()) };
+    for (data, origin, _) in records.into_each() {
+        group.add(data, origin, true, tally);
+    }
+    if group.members.is_empty() { Vec::new() } else { vec![group] }
 }
 
 struct Groups {

@@ -125,7 +125,8 @@ impl Delivery {
         let plan = attempt.state.planned();
         let turn = parts.turn(&plan).await;
         self.live.enter(Phase::Delivering);
-        let mut batch = Batch::new(parts, plan, Gate::open())?;
+        let now = &attempt.state.spec.encode;
+        let mut batch = Batch::new(parts, plan, Gate::open(), &self.live.progress, now)?;
         batch.produce().await?;
         Ok(Some(Produced { batch, _turn: turn }))
     }
@@ -142,7 +143,7 @@ impl Delivery {
             return Ok(None);
         };
         let (opener, gate) = Gate::closed();
-        let mut batch = Batch::new(parts, plan.clone(), gate)?;
+        let mut batch = Batch::new(parts, plan.clone(), gate, &self.live.progress, &plan.spec.encode)?;
         let state = &mut attempt.state;
         // Takes the opener with it: if it fails, the batch behind the gate must not wait for ever.
         let writing = async move {
@@ -178,6 +179,10 @@ impl Delivery {
         attempt: &mut Attempt,
         ends: BTreeMap<u32, Offset>,
     ) -> Result<Option<(Arc<Plan>, Turn<'_>)>, FlowError> {
+        // Requests are not sent before those of the batch before are settled.
+        if matches!(attempt.state.spec.encode, Encode::Requests(_)) {
+            return Ok(None);
+        }
         let Some(topic) = self.source(&attempt.state).await? else { return Err(FlowError::Conflict) };
         let mut offsets = attempt.state.offsets.clone();
         offsets.extend(ends);

@@ -9,6 +9,8 @@ use crate::{Encode, FlowError, ParquetEncode};
 pub(crate) enum Payload {
     Bytes(Vec<u8>),
     Rows(arrow::array::RecordBatch),
+    /// The members of the group, which are no bytes of an object.
+    Records,
 }
 
 /// Writes payloads as the content of one object. What is returned is to be appended to the object.
@@ -22,6 +24,7 @@ impl Encoder {
     pub(crate) fn new(encode: &Encode, table: Option<&Table>, key: &str) -> Result<Encoder, FlowError> {
         match encode {
             Encode::Raw(raw) => Ok(Encoder::Bytes(Compressor::new(raw.compression, archived_name(key)))),
+            Encode::Requests(_) => unreachable!("requests have no objects"),
             Encode::Parquet(parquet) => {
                 let ParquetEncode { parquet: settings, .. } = parquet.as_ref();
                 let writer = lake::parquet::Writer::new(schema(table)?, settings).map_err(parquet_error)?;

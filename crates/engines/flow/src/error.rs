@@ -27,6 +27,8 @@ pub enum FlowError {
     Convert(#[source] rt::TaskError),
     #[error("rows cannot be written as a file")]
     Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("a request was not taken: {code}: {reason}")]
+    NotTaken { code: String, reason: String },
     #[error("the delivery's state cannot be kept")]
     Meta(#[from] meta::MetaError),
     /// Somebody else changed the delivery at the same moment; the state is read again.

@@ -11,6 +11,8 @@ pub(crate) mod at {
     pub(crate) const AFTER_DATA_OBJECT: &str = "after-data-object";
     pub(crate) const AFTER_ERROR_OBJECT: &str = "after-error-object";
     pub(crate) const AFTER_BACKUP_OBJECT: &str = "after-backup-object";
+    /// Met by requests that were taken by a place outside.
+    pub(crate) const AFTER_REQUEST: &str = "after-request";
     pub(crate) const BEFORE_COMMIT: &str = "before-commit";
     pub(crate) const AFTER_COMMIT: &str = "after-commit";
     pub(crate) const AFTER_TRIM: &str = "after-trim";

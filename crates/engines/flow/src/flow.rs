@@ -12,6 +12,7 @@ use crate::backlog::{self, Unsettled};
 use crate::delivery::Delivery;
 use crate::functions::{Functions, NoFunctions};
 use crate::ledger::{FlowStatus, Phase};
+use crate::outlet::Outlet;
 use crate::parts::{Live, Parts};
 use crate::state::State;
 use crate::unwritten::Unwritten;
@@ -57,6 +58,14 @@ impl Flow {
         let unwritten: Arc<dyn lake::live::Live> = Arc::new(Unwritten::new(Arc::clone(&parts)));
         parts.lake.attach(Arc::downgrade(&unwritten));
         Flow { parts, running: Arc::default(), _unwritten: unwritten }
+    }
+
+    /// The same for a process that delivers to places outside, see [`Encode::Requests`](crate::Encode). To be called
+    /// before any delivery is started.
+    #[must_use]
+    pub fn with_outlet(self, outlet: Arc<dyn Outlet>) -> Flow {
+        self.parts.set_outlet(outlet);
+        self
     }
 
     /// Starts the deliveries of earlier processes; to be called once, when the process starts. Returns
@@ -174,7 +183,7 @@ impl Flow {
             .zip(ledger.committed_oldest)
             .map(|(committed, oldest)| committed.saturating_since(oldest));
         Ok(FlowStatus {
-            received_records: ledger.settled_records() + pending.records,
+            received_records: ledger.taken_records + ledger.missing_records + pending.records,
             pending_records: pending.records,
             pending_bytes: pending.bytes,
             oldest_pending: pending.oldest,

@@ -55,9 +55,13 @@ impl Ledger {
             && self.taken_bytes.checked_add_signed(self.made_bytes) == Some(settled_bytes)
     }
 
-    /// Bytes of the records that were settled and that the source still had.
-    pub fn settled_bytes(&self) -> u64 {
-        self.delivered_bytes + self.rejected_bytes
+    /// What records of the source were, before that was written down: those that left it.
+    pub(crate) fn upgraded(mut self) -> Ledger {
+        if (self.taken_records, self.made_records) == (0, 0) {
+            self.taken_records = self.delivered_records + self.rejected_records;
+            self.taken_bytes = self.delivered_bytes + self.rejected_bytes;
+        }
+        self
     }
 }
 
@@ -78,7 +82,7 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlowStatus {
     pub ledger: Ledger,
-    /// Records accepted into the source since the delivery began: settled and pending.
+    /// Records accepted into the source since the delivery began: taken, missing and pending.
     pub received_records: u64,
     /// Records in the source that are neither delivered nor rejected.
     pub pending_records: u64,

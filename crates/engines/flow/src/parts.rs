@@ -1,6 +1,6 @@
 //! What deliveries share, and the part of each that others see.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use lake::Lake;
 use log::Log;
@@ -12,9 +12,11 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::functions::Functions;
 use crate::ledger::Phase;
+use crate::outlet::{NoOutlet, Outlet};
 use crate::plan::Plan;
+use crate::requests::Progress;
 use crate::unwritten::Feeds;
-use crate::{FlowError, FlowSettings, batch};
+use crate::{Encode, FlowError, FlowSettings, batch};
 
 /// One permit of the memory budget, in bytes.
 const MEMORY_UNIT: u64 = 4 << 10;
@@ -27,8 +29,16 @@ pub(crate) struct Parts {
     pub(crate) objects: Objects,
     pub(crate) lake: Lake,
     pub(crate) functions: Arc<dyn Functions>,
+    outlet: OnceLock<Arc<dyn Outlet>>,
     pub(crate) settings: FlowSettings,
     pub(crate) feeds: Feeds,
+    objects_room: Room,
+    requests_room: Room,
+}
+
+/// What batches in work share. Those that wait for places outside have their own, so that a slow one of these keeps
+/// nobody from writing objects.
+struct Room {
     batches: Semaphore,
     memory: Semaphore,
     memory_units: u32,
@@ -39,6 +49,8 @@ pub(crate) struct Live {
     pub(crate) stop: Stop,
     /// The spec was replaced.
     pub(crate) changed: Notify,
+    /// Of the batch in work, if it goes to a place outside.
+    pub(crate) progress: Arc<Mutex<Progress>>,
     condition: Mutex<Condition>,
 }
 
@@ -66,10 +78,8 @@ impl Parts {
         functions: Arc<dyn Functions>,
         settings: FlowSettings,
     ) -> Parts {
-        let units = (settings.memory_bytes as u64 / MEMORY_UNIT).max(1);
-        let memory_units = u32::try_from(units).unwrap_or(u32::MAX);
-        let batches = Semaphore::new(settings.batches_at_once.max(1));
-        let memory = Semaphore::new(memory_units as usize);
+        let objects_room = Room::new(settings.batches_at_once, settings.memory_bytes);
+        let requests_room = Room::new(settings.requests_at_once, settings.request_memory_bytes);
         Parts {
             rt,
             meta,
@@ -77,33 +87,51 @@ impl Parts {
             objects,
             lake,
             functions,
+            outlet: OnceLock::new(),
             settings,
             feeds: Feeds::default(),
-            batches,
-            memory,
-            memory_units,
+            objects_room,
+            requests_room,
         }
+    }
+
+    /// The way to places outside; the first one that is set stays.
+    pub(crate) fn set_outlet(&self, outlet: Arc<dyn Outlet>) {
+        let _first = self.outlet.set(outlet);
+    }
+
+    pub(crate) fn outlet(&self) -> &dyn Outlet {
+        self.outlet.get().map_or(&NoOutlet, |outlet| outlet.as_ref())
     }
 
     /// Waits until there is room for one more batch like this.
     pub(crate) async fn turn(&self, plan: &Plan) -> Turn<'_> {
-        let batch = self.batches.acquire().await.expect("the semaphore is never closed");
-        let memory = self.memory.acquire_many(self.units(plan)).await.expect("the semaphore is never closed");
+        let room = self.room(plan);
+        let batch = room.batches.acquire().await.expect("the semaphore is never closed");
+        let memory = room.memory.acquire_many(self.units(plan)).await.expect("the semaphore is never closed");
         Turn { _batch: batch, _memory: memory }
     }
 
     /// A turn if there is room at once and nobody waits for it. Who has a turn already must not wait for
     /// another one.
     pub(crate) fn try_turn(&self, plan: &Plan) -> Option<Turn<'_>> {
-        let batch = self.batches.try_acquire().ok()?;
-        let memory = self.memory.try_acquire_many(self.units(plan)).ok()?;
+        let room = self.room(plan);
+        let batch = room.batches.try_acquire().ok()?;
+        let memory = room.memory.try_acquire_many(self.units(plan)).ok()?;
         Some(Turn { _batch: batch, _memory: memory })
+    }
+
+    fn room(&self, plan: &Plan) -> &Room {
+        match plan.spec.encode {
+            Encode::Requests(_) => &self.requests_room,
+            Encode::Raw(_) | Encode::Parquet(_) => &self.objects_room,
+        }
     }
 
     fn units(&self, plan: &Plan) -> u32 {
         let bytes = batch::memory_bytes(plan, self.settings.partition_bytes);
         let units = bytes.div_ceil(MEMORY_UNIT);
-        u32::try_from(units).unwrap_or(u32::MAX).min(self.memory_units)
+        u32::try_from(units).unwrap_or(u32::MAX).min(self.room(plan).memory_units)
     }
 
     #[cfg(any(test, feature = "failpoints"))]
@@ -118,10 +146,19 @@ impl Parts {
     }
 }
 
+impl Room {
+    fn new(batches: usize, memory_bytes: usize) -> Room {
+        let units = (memory_bytes as u64 / MEMORY_UNIT).max(1);
+        let memory_units = u32::try_from(units).unwrap_or(u32::MAX);
+        let (batches, memory) = (Semaphore::new(batches.max(1)), Semaphore::new(memory_units as usize));
+        Room { batches, memory, memory_units }
+    }
+}
+
 impl Live {
     pub(crate) fn new(stop: Stop) -> Live {
         let condition = Condition { phase: Phase::Waiting, last_error: None, failed: None, failures: 0 };
-        Live { stop, changed: Notify::new(), condition: Mutex::new(condition) }
+        Live { stop, changed: Notify::new(), progress: Arc::default(), condition: Mutex::new(condition) }
     }
 
     pub(crate) fn condition(&self) -> Condition {

@@ -70,6 +70,13 @@ impl Tally {
         self.dropped.add(dropped);
     }
 
+    /// What was counted as delivered is rejected after all.
+    pub(crate) fn refuse(&mut self, count: Count) {
+        self.delivered.records -= count.records;
+        self.delivered.bytes -= count.bytes;
+        self.rejected.add(count);
+    }
+
     pub(crate) fn balances(&self) -> bool {
         let mut settled = self.delivered;
         settled.add(self.rejected);
@@ -124,11 +131,13 @@ pub(crate) struct Refusal {
     pub(crate) reason: String,
     /// How often it was tried.
     pub(crate) attempts: u32,
+    /// What a place outside calls the failure.
+    pub(crate) code: Option<String>,
 }
 
 impl Refusal {
     pub(crate) fn new(cause: Cause, reason: impl Into<String>) -> Refusal {
-        Refusal { cause, reason: reason.into(), attempts: 1 }
+        Refusal { cause, reason: reason.into(), attempts: 1, code: None }
     }
 }
 
@@ -172,6 +181,7 @@ impl Failures {
             cause: refusal.cause,
             reason: &refusal.reason,
             attempts: refusal.attempts,
+            code: refusal.code.as_deref(),
             data,
             arrival: origin.at,
             partition: origin.partition,

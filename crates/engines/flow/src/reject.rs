@@ -14,6 +14,10 @@ pub enum FailureKind {
     Processing,
     /// It could not be decompressed.
     Decompression,
+    /// The endpoint it should go to did not take it.
+    Endpoint,
+    /// Splunk did not take it.
+    Splunk,
 }
 
 /// What was wrong with a record, finer than the step it failed in.
@@ -40,6 +44,10 @@ pub enum Cause {
     PartitionKeys,
     /// Its partition is one too many.
     PartitionsLimit,
+    /// The endpoint did not take it.
+    Endpoint,
+    /// Splunk did not take it.
+    Splunk,
 }
 
 impl Cause {
@@ -47,6 +55,8 @@ impl Cause {
         match self {
             Cause::Format => FailureKind::Format,
             Cause::Decompression => FailureKind::Decompression,
+            Cause::Endpoint => FailureKind::Endpoint,
+            Cause::Splunk => FailureKind::Splunk,
             Cause::LogMessages
             | Cause::Split
             | Cause::FunctionRefused
@@ -67,6 +77,8 @@ impl FailureKind {
             FailureKind::Format => "format-conversion-failed",
             FailureKind::Processing => "processing-failed",
             FailureKind::Decompression => "decompression-failed",
+            FailureKind::Endpoint => "http-endpoint-failed",
+            FailureKind::Splunk => "splunk-failed",
         }
     }
 }
@@ -94,6 +106,8 @@ pub enum ErrorValue {
     ByKind(Vec<(FailureKind, Value)>),
     /// One of these by cause; null for a cause that is not listed.
     ByCause(Vec<(Cause, Value)>),
+    /// What the place outside calls the failure; null for failures before it.
+    Code,
     /// How often it was tried.
     Attempts,
     /// Why, in words a person can act on.
@@ -149,6 +163,7 @@ fn error_fields<N: Into<String>>(fields: impl IntoIterator<Item = (N, ErrorValue
 pub(crate) struct Failure<'a> {
     pub(crate) cause: Cause,
     pub(crate) attempts: u32,
+    pub(crate) code: Option<&'a str>,
     pub(crate) reason: &'a str,
     pub(crate) data: &'a Bytes,
     pub(crate) arrival: Timestamp,
@@ -192,6 +207,7 @@ fn value(value: &ErrorValue, failure: &Failure<'_>, attempt: Attempt, out: &mut 
             let known = causes.iter().find(|(cause, _)| *cause == failure.cause);
             json(&known.map(|(_, value)| value), out);
         }
+        ErrorValue::Code => json(&failure.code, out),
         ErrorValue::Attempts => json(&failure.attempts, out),
         ErrorValue::Reason => json(failure.reason, out),
         ErrorValue::Arrival => json(&failure.arrival.as_millis(), out),
@@ -232,6 +248,7 @@ mod tests {
         let failure = Failure {
             cause: Cause::Format,
             attempts: 1,
+            code: None,
             reason: "a \"quote\"",
             data: &data,
             arrival: Timestamp::from_millis(5),

@@ -16,6 +16,11 @@ pub struct FlowSettings {
     /// Batches in work at a time, all deliveries together. More than there are cores only costs memory.
     /// Default 2.
     pub batches_at_once: usize,
+    /// Requests to places outside under way at a time, all deliveries together. Default 16.
+    pub requests_at_once: usize,
+    /// Bytes these may hold: records and bodies. One that needs more than all of it gets all of it. Default
+    /// 128 MiB.
+    pub request_memory_bytes: usize,
     /// The shortest time between two batches of one delivery that are closed by age, so that a buffer
     /// interval of zero makes a few objects a second and not hundreds. Default 200 ms.
     pub batch_spacing: Duration,
@@ -34,6 +39,8 @@ impl Default for FlowSettings {
             partition_bytes: 64 << 20,
             live_bytes: 256 << 20,
             batches_at_once: 2,
+            requests_at_once: 16,
+            request_memory_bytes: 128 << 20,
             batch_spacing: Duration::from_millis(200),
             retry_first: Duration::from_millis(200),
             retry_max: Duration::from_secs(30),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::operator::{Operator, Partitioning};
 use crate::operators::query::{Query, QueryError};
+use crate::outlet::RequestEncode;
 use crate::prefix::{KeySource, Prefix, PrefixError};
 use crate::reject::{ErrorShape, FailureKind};
 
@@ -89,6 +90,8 @@ pub struct Buffer {
 pub enum Encode {
     Raw(RawEncode),
     Parquet(Box<ParquetEncode>),
+    /// To a place outside, not into the sink, which keeps what was not taken there.
+    Requests(Box<RequestEncode>),
 }
 
 /// Records one after the other as they are.
@@ -213,7 +216,7 @@ impl FlowSpec {
         }
         let raw = match &self.encode {
             Encode::Raw(raw) => Some(raw.compression),
-            Encode::Parquet(_) => None,
+            Encode::Parquet(_) | Encode::Requests(_) => None,
         };
         let zip =
             [raw, self.backup.as_ref().map(|backup| backup.compression)].contains(&Some(Compression::Zip));
@@ -261,8 +264,10 @@ impl FlowSpec {
     /// The steps in which a record can fail.
     pub(crate) fn failure_kinds(&self) -> Vec<FailureKind> {
         let mut kinds = Vec::new();
-        if matches!(self.encode, Encode::Parquet(_)) {
-            kinds.push(FailureKind::Format);
+        match &self.encode {
+            Encode::Raw(_) => {}
+            Encode::Parquet(_) => kinds.push(FailureKind::Format),
+            Encode::Requests(requests) => kinds.push(requests.failure.kind()),
         }
         let kind = |operator: &Operator| match operator {
             Operator::Decompress => FailureKind::Decompression,

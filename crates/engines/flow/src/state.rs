@@ -100,7 +100,7 @@ impl State {
             spec: stored.spec,
             created: stored.created,
             incarnation: kept.incarnation,
-            ledger: kept.ledger,
+            ledger: kept.ledger.upgraded(),
             offsets: read_offsets(meta, id).await?,
             plan: plan.map(Arc::new),
             spec_revision: spec.revision,

@@ -3,6 +3,7 @@
 mod crashes;
 mod delivering;
 mod operators;
+mod outside;
 mod partitions;
 mod rig;
 mod trouble;

@@ -176,11 +176,17 @@ pub static LEDGER_MISSING_RECORDS: Metric = metric(
 );
 pub static LEDGER_PENDING_RECORDS: Metric =
     metric("firehose_ledger_pending_records", Gauge, "", "records in the source that are not settled yet");
-pub static LEDGER_UNBALANCED: Metric = metric(
-    "firehose_ledger_unbalanced",
+pub static LEDGER_DROPPED_RECORDS: Metric = metric(
+    "firehose_ledger_dropped_records",
     Counter,
     "",
-    "commits after which a ledger did not balance, since the process started; anything but 0 is a defect",
+    "records that an operator left out on purpose, by the ledger",
+);
+pub static LEDGER_UNBALANCED: Metric = metric(
+    "firehose_ledger_unbalanced",
+    Gauge,
+    "",
+    "1 if records or bytes of a delivery are not accounted for, which is a defect",
 );
 pub static DELIVERY_FAILING: Metric = metric(
     "firehose_delivery_failing",

@@ -33,6 +33,11 @@ pub async fn ledger(args: &LedgerArgs, rt: Rt) -> Result<()> {
         let figures = &ledger[line];
         println!("{line:<10} {:>16} {:>20}", shown(&figures["records"]), shown(&figures["bytes"]));
     }
+    // What operators added, or below zero took away.
+    let made = ["records", "bytes"].map(|unit| ledger["made"][unit].as_i64().unwrap_or(0));
+    if made != [0, 0] {
+        println!("{:<10} {:>16} {:>20}", "made", made[0], made[1]);
+    }
     println!("{}, {} batches", ledger["phase"].as_str().unwrap_or("?"), ledger["batches"]);
     if let Some(error) = ledger["lastError"].as_str() {
         println!("last error: {error}");

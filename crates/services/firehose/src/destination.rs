@@ -7,7 +7,6 @@ use flow::{Buffer, Compression, Encode, ErrorShape, FlowSpec, Prefix, RawEncode,
 use serde_json::Value;
 
 use crate::Firehose;
-use crate::error::{bucket_error, spec_error};
 use crate::limits::{
     BUFFER_MIB_DEFAULT, BUFFER_MIB_DEFAULT_LARGE, BUFFER_MIB_MIN_LARGE, INTERVAL_SECONDS_DEFAULT,
 };
@@ -72,7 +71,7 @@ pub(crate) fn updated(
     Ok(updated)
 }
 
-fn extend(simple: S3DestinationConfiguration) -> ExtendedS3DestinationConfiguration {
+pub(crate) fn extend(simple: S3DestinationConfiguration) -> ExtendedS3DestinationConfiguration {
     let S3DestinationConfiguration {
         role_arn,
         bucket_arn,
@@ -99,7 +98,7 @@ fn extend(simple: S3DestinationConfiguration) -> ExtendedS3DestinationConfigurat
 impl Firehose {
     /// The delivery that does what the destination says. Contradictions, and a bucket or table that does
     /// not exist, are refused.
-    pub(crate) async fn delivery(
+    pub(crate) async fn delivery_to_s3(
         &self,
         ctx: &Context,
         name: &str,
@@ -108,7 +107,7 @@ impl Firehose {
         destination: &ExtendedS3DestinationConfiguration,
     ) -> Result<FlowSpec, ApiError> {
         let processing = processing::requested(destination.processing_configuration.as_ref())?;
-        let prefix = prefix(destination)?;
+        let prefix = checked_prefix(destination)?;
         partitioning::check(destination, &prefix, &processing)?;
         let buffer = buffer(destination)?;
         let (encode, errors, suffix) = encoding(ctx, destination, processing.delimiter)?;
@@ -134,11 +133,7 @@ impl Firehose {
             backup: backup::requested(name, version, destination)?,
             live: false,
         };
-        spec.check().map_err(|failure| spec_error(&failure))?;
-        let backup = spec.backup.as_ref().map(|backup| backup.bucket.as_str());
-        for bucket in [Some(bucket), backup].into_iter().flatten() {
-            self.objects.bucket(bucket).await.map_err(|failure| bucket_error(bucket, failure))?;
-        }
+        self.check_delivery(&spec).await?;
         if let Encode::Parquet(parquet) = &spec.encode {
             self.check_schema(parquet).await?;
         }
@@ -207,7 +202,7 @@ pub(crate) fn describe_simple(destination: S3DestinationConfiguration) -> S3Dest
 }
 
 /// The prefix of delivered objects, once it and the one of errors are known to go together.
-fn prefix(destination: &ExtendedS3DestinationConfiguration) -> Result<Prefix, ApiError> {
+pub(crate) fn checked_prefix(destination: &ExtendedS3DestinationConfiguration) -> Result<Prefix, ApiError> {
     let prefix = destination.prefix.as_deref().unwrap_or_default();
     let errors = destination.error_output_prefix.as_deref().unwrap_or_default();
     let invalid = |field: &str, failure: &flow::PrefixError| {

@@ -29,6 +29,22 @@ pub(crate) fn with_processing(conversion: ErrorShape) -> ErrorShape {
         .with(FailureKind::Decompression, processing_fields())
 }
 
+/// The same beside lines for what a place outside did not take.
+pub(crate) fn outside(kind: FailureKind) -> ErrorShape {
+    let mut fields = Vec::from([
+        ("attemptsMade", ErrorValue::Attempts),
+        ("arrivalTimestamp", ErrorValue::Arrival),
+        ("errorCode", ErrorValue::Code),
+        ("errorMessage", ErrorValue::Reason),
+        ("attemptEndingTimestamp", ErrorValue::Attempted),
+        ("rawData", ErrorValue::Data),
+    ]);
+    if kind == FailureKind::Splunk {
+        fields.push(("EventId", ErrorValue::Position));
+    }
+    processing_shape().with(kind, fields)
+}
+
 fn processing_fields() -> [(&'static str, ErrorValue); 6] {
     let codes = CODES.iter().map(|(cause, code)| (*cause, json!(code))).collect();
     [

@@ -25,14 +25,19 @@ fn account(name: &str, status: &FlowStatus) -> Value {
         "deliveryStream": name,
         "received": {
             "records": status.received_records,
-            "bytes": ledger.settled_bytes() + status.pending_bytes,
+            "bytes": ledger.taken_bytes + status.pending_bytes,
         },
         "delivered": { "records": ledger.delivered_records, "bytes": ledger.delivered_bytes },
         "rejected": { "records": ledger.rejected_records, "bytes": ledger.rejected_bytes },
+        "dropped": { "records": ledger.dropped_records, "bytes": ledger.dropped_bytes },
         "missing": { "records": ledger.missing_records },
         // Read from the source only when their turn comes: the bytes are an estimate.
         "pending": { "records": status.pending_records, "bytes": status.pending_bytes },
         "objects": { "count": ledger.objects, "bytes": ledger.object_bytes },
+        // What operators added to what they took, or below zero what they took away.
+        "made": { "records": ledger.made_records, "bytes": ledger.made_bytes },
+        "taken": { "records": ledger.taken_records, "bytes": ledger.taken_bytes },
+        "balances": ledger.balances(),
         "batches": ledger.batches,
         "committed": ledger.committed.map(|time| time.as_millis()),
         "oldestPending": status.oldest_pending.map(|time| time.as_millis()),

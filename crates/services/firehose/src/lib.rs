@@ -12,21 +12,28 @@
 mod backup;
 mod decode;
 mod destination;
+mod destinations;
+mod endpoint;
 mod error;
 mod failures;
+mod http_endpoint;
 mod keys;
 mod ledger;
 mod limits;
 mod measure;
 pub mod model;
 mod ops;
+mod outside;
 mod partitioning;
 mod processing;
 mod put;
 pub mod replay;
 mod schema;
 mod source;
+mod splunk;
 mod stream;
+
+pub use endpoint::{CertificateError, Endpoints};
 
 use std::sync::Arc;
 

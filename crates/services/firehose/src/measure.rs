@@ -1,6 +1,6 @@
 //! The metrics of delivery streams, under the names the public service gives them.
 
-use flow::{Encode, Flow, FlowId, FlowSpec, FlowStatus, Phase};
+use flow::{Cause, Encode, Flow, FlowId, FlowSpec, FlowStatus, Phase};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use log::Appended;
@@ -61,6 +61,8 @@ impl Firehose {
 /// The family of the destination a delivery has.
 fn destination(spec: &FlowSpec) -> &'static Delivery {
     match &spec.encode {
+        Encode::Requests(requests) if requests.failure == Cause::Splunk => &known::DELIVERY_TO_SPLUNK,
+        Encode::Requests(_) => &known::DELIVERY_TO_HTTP_ENDPOINT,
         Encode::Raw(_) | Encode::Parquet(_) => &known::DELIVERY_TO_S3,
     }
 }
@@ -78,15 +80,18 @@ fn delivery(id: &FlowId, spec: &FlowSpec, status: &FlowStatus, now: Timestamp, o
     tell(success, ledger.batches as f64);
     tell(attempts, (ledger.batches + status.failures) as f64);
     tell(freshness, age);
-    tell(&known::BACKUP_TO_S3_RECORDS, ledger.rejected_records as f64);
-    tell(&known::BACKUP_TO_S3_BYTES, ledger.rejected_bytes as f64);
+    let (kept, kept_bytes) = match spec.backup {
+        Some(_) => (ledger.taken_records, ledger.taken_bytes),
+        None => (0, 0),
+    };
+    tell(&known::BACKUP_TO_S3_RECORDS, (ledger.rejected_records + kept) as f64);
+    tell(&known::BACKUP_TO_S3_BYTES, (ledger.rejected_bytes + kept_bytes) as f64);
     if spec.source.topic.space == STREAM_SPACE {
-        let settled = ledger.settled_records() - ledger.missing_records;
-        tell(&known::DATA_READ_FROM_KINESIS_STREAM_RECORDS, settled as f64);
-        tell(&known::DATA_READ_FROM_KINESIS_STREAM_BYTES, ledger.settled_bytes() as f64);
+        tell(&known::DATA_READ_FROM_KINESIS_STREAM_RECORDS, ledger.taken_records as f64);
+        tell(&known::DATA_READ_FROM_KINESIS_STREAM_BYTES, ledger.taken_bytes as f64);
         tell(&known::KINESIS_MILLIS_BEHIND_LATEST, age * 1e3);
     }
-    if !matches!(spec.encode, Encode::Raw(_)) {
+    if matches!(spec.encode, Encode::Parquet(_)) {
         tell(&known::SUCCEED_CONVERSION_RECORDS, ledger.delivered_records as f64);
         tell(&known::SUCCEED_CONVERSION_BYTES, ledger.delivered_bytes as f64);
         tell(&known::FAILED_CONVERSION_RECORDS, ledger.rejected_records as f64);
@@ -94,6 +99,8 @@ fn delivery(id: &FlowId, spec: &FlowSpec, status: &FlowStatus, now: Timestamp, o
     }
     tell(&known::LEDGER_DELIVERED_RECORDS, ledger.delivered_records as f64);
     tell(&known::LEDGER_REJECTED_RECORDS, ledger.rejected_records as f64);
+    tell(&known::LEDGER_DROPPED_RECORDS, ledger.dropped_records as f64);
+    tell(&known::LEDGER_UNBALANCED, if ledger.balances() { 0.0 } else { 1.0 });
     tell(&known::LEDGER_MISSING_RECORDS, ledger.missing_records as f64);
     tell(&known::LEDGER_PENDING_RECORDS, status.pending_records as f64);
     tell(&known::DELIVERY_FAILING, if status.phase == Phase::Retrying { 1.0 } else { 0.0 });

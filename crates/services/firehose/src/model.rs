@@ -158,6 +158,10 @@ pub struct CreateDeliveryStreamInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extended_s3_destination_configuration: Option<ExtendedS3DestinationConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub splunk_destination_configuration: Option<SplunkDestinationConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_endpoint_destination_configuration: Option<HttpEndpointDestinationConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<Tag>>,
 }
 
@@ -596,11 +600,44 @@ pub struct HttpEndpointCommonAttribute {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct HttpEndpointConfiguration {
+    pub url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_key: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct HttpEndpointDescription {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct HttpEndpointDestinationConfiguration {
+    pub endpoint_configuration: HttpEndpointConfiguration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffering_hints: Option<HttpEndpointBufferingHints>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud_watch_logging_options: Option<CloudWatchLoggingOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_configuration: Option<HttpEndpointRequestConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processing_configuration: Option<ProcessingConfiguration>,
+    #[serde(rename = "RoleARN", skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_options: Option<HttpEndpointRetryOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_backup_mode: Option<HttpEndpointS3BackupMode>,
+    pub s3_configuration: S3DestinationConfiguration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets_manager_configuration: Option<SecretsManagerConfiguration>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -624,6 +661,31 @@ pub struct HttpEndpointDestinationDescription {
     pub s3_backup_mode: Option<HttpEndpointS3BackupMode>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub s3_destination_description: Option<S3DestinationDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets_manager_configuration: Option<SecretsManagerConfiguration>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct HttpEndpointDestinationUpdate {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint_configuration: Option<HttpEndpointConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffering_hints: Option<HttpEndpointBufferingHints>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud_watch_logging_options: Option<CloudWatchLoggingOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_configuration: Option<HttpEndpointRequestConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processing_configuration: Option<ProcessingConfiguration>,
+    #[serde(rename = "RoleARN", skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_options: Option<HttpEndpointRetryOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_backup_mode: Option<HttpEndpointS3BackupMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_update: Option<S3DestinationUpdate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secrets_manager_configuration: Option<SecretsManagerConfiguration>,
 }
@@ -1140,6 +1202,32 @@ pub struct SplunkBufferingHints {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct SplunkDestinationConfiguration {
+    #[serde(rename = "HECEndpoint")]
+    pub hec_endpoint: String,
+    #[serde(rename = "HECEndpointType")]
+    pub hec_endpoint_type: HECEndpointType,
+    #[serde(rename = "HECToken", skip_serializing_if = "Option::is_none")]
+    pub hec_token: Option<String>,
+    #[serde(rename = "HECAcknowledgmentTimeoutInSeconds", skip_serializing_if = "Option::is_none")]
+    pub hec_acknowledgment_timeout_in_seconds: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_options: Option<SplunkRetryOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_backup_mode: Option<SplunkS3BackupMode>,
+    pub s3_configuration: S3DestinationConfiguration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processing_configuration: Option<ProcessingConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud_watch_logging_options: Option<CloudWatchLoggingOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffering_hints: Option<SplunkBufferingHints>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets_manager_configuration: Option<SecretsManagerConfiguration>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct SplunkDestinationDescription {
     #[serde(rename = "HECEndpoint", skip_serializing_if = "Option::is_none")]
     pub hec_endpoint: Option<String>,
@@ -1155,6 +1243,33 @@ pub struct SplunkDestinationDescription {
     pub s3_backup_mode: Option<SplunkS3BackupMode>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub s3_destination_description: Option<S3DestinationDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processing_configuration: Option<ProcessingConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud_watch_logging_options: Option<CloudWatchLoggingOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffering_hints: Option<SplunkBufferingHints>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets_manager_configuration: Option<SecretsManagerConfiguration>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct SplunkDestinationUpdate {
+    #[serde(rename = "HECEndpoint", skip_serializing_if = "Option::is_none")]
+    pub hec_endpoint: Option<String>,
+    #[serde(rename = "HECEndpointType", skip_serializing_if = "Option::is_none")]
+    pub hec_endpoint_type: Option<HECEndpointType>,
+    #[serde(rename = "HECToken", skip_serializing_if = "Option::is_none")]
+    pub hec_token: Option<String>,
+    #[serde(rename = "HECAcknowledgmentTimeoutInSeconds", skip_serializing_if = "Option::is_none")]
+    pub hec_acknowledgment_timeout_in_seconds: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_options: Option<SplunkRetryOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_backup_mode: Option<SplunkS3BackupMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_update: Option<S3DestinationUpdate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub processing_configuration: Option<ProcessingConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -1218,6 +1333,10 @@ pub struct UpdateDestinationInput {
     pub s3_destination_update: Option<S3DestinationUpdate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extended_s3_destination_update: Option<ExtendedS3DestinationUpdate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub splunk_destination_update: Option<SplunkDestinationUpdate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_endpoint_destination_update: Option<HttpEndpointDestinationUpdate>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -1337,11 +1456,11 @@ pub mod op {
         refused_fields: &[
             RefusedField {
                 path: &["AmazonOpenSearchServerlessDestinationConfiguration"],
-                reason: "only S3 destinations are built",
+                reason: "destinations are S3, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &["AmazonopensearchserviceDestinationConfiguration"],
-                reason: "only S3 destinations are built",
+                reason: "destinations are S3, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &["DatabaseSourceConfiguration"],
@@ -1353,7 +1472,7 @@ pub mod op {
             },
             RefusedField {
                 path: &["ElasticsearchDestinationConfiguration"],
-                reason: "only S3 destinations are built",
+                reason: "destinations are S3, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &[
@@ -1383,12 +1502,17 @@ pub mod op {
                 reason: "there are no encryption keys yet",
             },
             RefusedField {
-                path: &["HttpEndpointDestinationConfiguration"],
-                reason: "only S3 destinations are built",
+                path: &[
+                    "HttpEndpointDestinationConfiguration",
+                    "S3Configuration",
+                    "EncryptionConfiguration",
+                    "KMSEncryptionConfig",
+                ],
+                reason: "there are no encryption keys yet",
             },
             RefusedField {
                 path: &["IcebergDestinationConfiguration"],
-                reason: "only S3 destinations are built",
+                reason: "destinations are S3, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &["MSKSourceConfiguration"],
@@ -1396,7 +1520,7 @@ pub mod op {
             },
             RefusedField {
                 path: &["RedshiftDestinationConfiguration"],
-                reason: "only S3 destinations are built",
+                reason: "destinations are S3, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &["S3DestinationConfiguration", "EncryptionConfiguration", "KMSEncryptionConfig"],
@@ -1404,11 +1528,16 @@ pub mod op {
             },
             RefusedField {
                 path: &["SnowflakeDestinationConfiguration"],
-                reason: "only S3 destinations are built",
+                reason: "destinations are S3, HTTP endpoints and Splunk",
             },
             RefusedField {
-                path: &["SplunkDestinationConfiguration"],
-                reason: "only S3 destinations are built",
+                path: &[
+                    "SplunkDestinationConfiguration",
+                    "S3Configuration",
+                    "EncryptionConfiguration",
+                    "KMSEncryptionConfig",
+                ],
+                reason: "there are no encryption keys yet",
             },
         ],
     };
@@ -1539,15 +1668,15 @@ pub mod op {
         refused_fields: &[
             RefusedField {
                 path: &["AmazonOpenSearchServerlessDestinationUpdate"],
-                reason: "only S3 destinations are built",
+                reason: "destinations are S3, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &["AmazonopensearchserviceDestinationUpdate"],
-                reason: "only S3 destinations are built",
+                reason: "destinations are S3, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &["ElasticsearchDestinationUpdate"],
-                reason: "only S3 destinations are built",
+                reason: "destinations are S3, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &[
@@ -1573,17 +1702,39 @@ pub mod op {
                 reason: "there are no encryption keys yet",
             },
             RefusedField {
-                path: &["HttpEndpointDestinationUpdate"],
-                reason: "only S3 destinations are built",
+                path: &[
+                    "HttpEndpointDestinationUpdate",
+                    "S3Update",
+                    "EncryptionConfiguration",
+                    "KMSEncryptionConfig",
+                ],
+                reason: "there are no encryption keys yet",
             },
-            RefusedField { path: &["IcebergDestinationUpdate"], reason: "only S3 destinations are built" },
-            RefusedField { path: &["RedshiftDestinationUpdate"], reason: "only S3 destinations are built" },
+            RefusedField {
+                path: &["IcebergDestinationUpdate"],
+                reason: "destinations are S3, HTTP endpoints and Splunk",
+            },
+            RefusedField {
+                path: &["RedshiftDestinationUpdate"],
+                reason: "destinations are S3, HTTP endpoints and Splunk",
+            },
             RefusedField {
                 path: &["S3DestinationUpdate", "EncryptionConfiguration", "KMSEncryptionConfig"],
                 reason: "there are no encryption keys yet",
             },
-            RefusedField { path: &["SnowflakeDestinationUpdate"], reason: "only S3 destinations are built" },
-            RefusedField { path: &["SplunkDestinationUpdate"], reason: "only S3 destinations are built" },
+            RefusedField {
+                path: &["SnowflakeDestinationUpdate"],
+                reason: "destinations are S3, HTTP endpoints and Splunk",
+            },
+            RefusedField {
+                path: &[
+                    "SplunkDestinationUpdate",
+                    "S3Update",
+                    "EncryptionConfiguration",
+                    "KMSEncryptionConfig",
+                ],
+                reason: "there are no encryption keys yet",
+            },
         ],
     };
 }
@@ -1641,7 +1792,7 @@ mod schema {
     static CUSTOM_TIME_ZONE_PATTERN: Pattern = Pattern::new("^$|[a-zA-Z/_]+", "^$|[a-zA-Z/_]+");
     static FILE_EXTENSION_PATTERN: Pattern =
         Pattern::new(r"^$|\.[0-9a-z!\-_.*'()]+", r"^$|\.[0-9a-z!\-_.*'()]+");
-    static NON_EMPTY_STRING_PATTERN: Pattern =
+    static HTTP_ENDPOINT_ATTRIBUTE_NAME_PATTERN: Pattern =
         Pattern::unless(r"^(?!\s*$).+", r"[ \t\n\x0B\f\r]*$", r"[^\n\r\x{85}\x{2028}\x{2029}]+");
     static TAG_KEY_PATTERN: Pattern = Pattern::unless(
         r"^(?!aws:)[\p{L}\p{Z}\p{N}_.:\/=+\-@%]*$",
@@ -1664,6 +1815,12 @@ mod schema {
         r"arn:.*:s3:::[\w\.\-]{1,255}",
         r"arn:[^\n\r\x{85}\x{2028}\x{2029}]*:s3:::[0-9A-Za-z_\.\-]{1,255}",
     );
+    static SECRET_ARN_PATTERN: Pattern = Pattern::new(
+        r"arn:.*:secretsmanager:[a-zA-Z0-9\-]+:\d{12}:secret:[a-zA-Z0-9\-/_+=.@!]+",
+        r"arn:[^\n\r\x{85}\x{2028}\x{2029}]*:secretsmanager:[a-zA-Z0-9\-]+:[0-9]{12}:secret:[a-zA-Z0-9\-/_+=.@!]+",
+    );
+    static HTTP_ENDPOINT_URL_PATTERN: Pattern =
+        Pattern::new("https://.*", r"https://[^\n\r\x{85}\x{2028}\x{2029}]*");
     pub(super) static AMAZON_OPEN_SEARCH_SERVERLESS_BUFFERING_HINTS: Schema = Schema::structure(
         "AmazonOpenSearchServerlessBufferingHints",
         &[Member::new("IntervalInSeconds", &INTEGER), Member::new("SizeInMBs", &INTEGER)],
@@ -1741,6 +1898,7 @@ mod schema {
         Schema::map(&NON_EMPTY_STRING_WITHOUT_WHITESPACE, &NON_EMPTY_STRING);
     pub(super) static COMPRESSION_FORMAT: Schema =
         Schema::enumeration(&["UNCOMPRESSED", "GZIP", "ZIP", "Snappy", "HADOOP_SNAPPY"]);
+    pub(super) static CONTENT_ENCODING: Schema = Schema::enumeration(&["NONE", "GZIP"]);
     pub(super) static COPY_COMMAND: Schema = Schema::structure(
         "CopyCommand",
         &[
@@ -1762,8 +1920,8 @@ mod schema {
             Member::new("RedshiftDestinationConfiguration", &ANY),
             Member::new("ElasticsearchDestinationConfiguration", &ANY),
             Member::new("AmazonopensearchserviceDestinationConfiguration", &ANY),
-            Member::new("SplunkDestinationConfiguration", &ANY),
-            Member::new("HttpEndpointDestinationConfiguration", &ANY),
+            Member::new("SplunkDestinationConfiguration", &SPLUNK_DESTINATION_CONFIGURATION),
+            Member::new("HttpEndpointDestinationConfiguration", &HTTP_ENDPOINT_DESTINATION_CONFIGURATION),
             Member::new("Tags", &TAG_DELIVERY_STREAM_INPUT_TAG_LIST),
             Member::new("AmazonOpenSearchServerlessDestinationConfiguration", &ANY),
             Member::new("MSKSourceConfiguration", &ANY),
@@ -2063,21 +2221,67 @@ mod schema {
     );
     pub(super) static FILE_EXTENSION: Schema =
         Schema::string().sized(Some(0), Some(128)).matching(&FILE_EXTENSION_PATTERN);
+    pub(super) static HEC_ACKNOWLEDGMENT_TIMEOUT_IN_SECONDS: Schema = Schema::integer(Some(180), Some(600));
+    pub(super) static HEC_ENDPOINT: Schema =
+        Schema::string().sized(Some(0), Some(2048)).matching(&ERROR_OUTPUT_PREFIX_PATTERN);
+    pub(super) static HEC_ENDPOINT_TYPE: Schema = Schema::enumeration(&["Raw", "Event"]);
+    pub(super) static HEC_TOKEN: Schema =
+        Schema::string().sized(Some(0), Some(2048)).matching(&ERROR_OUTPUT_PREFIX_PATTERN);
     pub(super) static HIVE_JSON_SER_DE: Schema =
         Schema::structure("HiveJsonSerDe", &[Member::new("TimestampFormats", &LIST_OF_NON_EMPTY_STRINGS)]);
+    pub(super) static HTTP_ENDPOINT_ACCESS_KEY: Schema =
+        Schema::string().sized(Some(0), Some(4096)).matching(&ERROR_OUTPUT_PREFIX_PATTERN).sensitive();
+    pub(super) static HTTP_ENDPOINT_ATTRIBUTE_NAME: Schema = Schema::string()
+        .sized(Some(1), Some(256))
+        .matching(&HTTP_ENDPOINT_ATTRIBUTE_NAME_PATTERN)
+        .sensitive();
+    pub(super) static HTTP_ENDPOINT_ATTRIBUTE_VALUE: Schema =
+        Schema::string().sized(Some(0), Some(1024)).matching(&ERROR_OUTPUT_PREFIX_PATTERN).sensitive();
     pub(super) static HTTP_ENDPOINT_BUFFERING_HINTS: Schema = Schema::structure(
         "HttpEndpointBufferingHints",
-        &[Member::new("SizeInMBs", &INTEGER), Member::new("IntervalInSeconds", &INTEGER)],
+        &[
+            Member::new("SizeInMBs", &HTTP_ENDPOINT_BUFFERING_SIZE_IN_MBS),
+            Member::new("IntervalInSeconds", &HTTP_ENDPOINT_BUFFERING_INTERVAL_IN_SECONDS),
+        ],
     );
+    pub(super) static HTTP_ENDPOINT_BUFFERING_INTERVAL_IN_SECONDS: Schema =
+        Schema::integer(Some(0), Some(900));
+    pub(super) static HTTP_ENDPOINT_BUFFERING_SIZE_IN_MBS: Schema = Schema::integer(Some(1), Some(64));
     pub(super) static HTTP_ENDPOINT_COMMON_ATTRIBUTE: Schema = Schema::structure(
         "HttpEndpointCommonAttribute",
-        &[Member::required("AttributeName", &STRING), Member::required("AttributeValue", &STRING)],
+        &[
+            Member::required("AttributeName", &HTTP_ENDPOINT_ATTRIBUTE_NAME),
+            Member::required("AttributeValue", &HTTP_ENDPOINT_ATTRIBUTE_VALUE),
+        ],
     );
     pub(super) static HTTP_ENDPOINT_COMMON_ATTRIBUTES_LIST: Schema =
-        Schema::list(&HTTP_ENDPOINT_COMMON_ATTRIBUTE);
+        Schema::list(&HTTP_ENDPOINT_COMMON_ATTRIBUTE).sized(Some(0), Some(50));
+    pub(super) static HTTP_ENDPOINT_CONFIGURATION: Schema = Schema::structure(
+        "HttpEndpointConfiguration",
+        &[
+            Member::required("Url", &HTTP_ENDPOINT_URL),
+            Member::new("Name", &HTTP_ENDPOINT_NAME),
+            Member::new("AccessKey", &HTTP_ENDPOINT_ACCESS_KEY),
+        ],
+    );
     pub(super) static HTTP_ENDPOINT_DESCRIPTION: Schema = Schema::structure(
         "HttpEndpointDescription",
-        &[Member::new("Url", &STRING), Member::new("Name", &STRING)],
+        &[Member::new("Url", &HTTP_ENDPOINT_URL), Member::new("Name", &HTTP_ENDPOINT_NAME)],
+    );
+    pub(super) static HTTP_ENDPOINT_DESTINATION_CONFIGURATION: Schema = Schema::structure(
+        "HttpEndpointDestinationConfiguration",
+        &[
+            Member::required("EndpointConfiguration", &HTTP_ENDPOINT_CONFIGURATION),
+            Member::new("BufferingHints", &HTTP_ENDPOINT_BUFFERING_HINTS),
+            Member::new("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
+            Member::new("RequestConfiguration", &HTTP_ENDPOINT_REQUEST_CONFIGURATION),
+            Member::new("ProcessingConfiguration", &PROCESSING_CONFIGURATION),
+            Member::new("RoleARN", &ROLE_ARN),
+            Member::new("RetryOptions", &HTTP_ENDPOINT_RETRY_OPTIONS),
+            Member::new("S3BackupMode", &HTTP_ENDPOINT_S3_BACKUP_MODE),
+            Member::required("S3Configuration", &S3_DESTINATION_CONFIGURATION),
+            Member::new("SecretsManagerConfiguration", &SECRETS_MANAGER_CONFIGURATION),
+        ],
     );
     pub(super) static HTTP_ENDPOINT_DESTINATION_DESCRIPTION: Schema = Schema::structure(
         "HttpEndpointDestinationDescription",
@@ -2089,20 +2293,44 @@ mod schema {
             Member::new("ProcessingConfiguration", &PROCESSING_CONFIGURATION),
             Member::new("RoleARN", &ROLE_ARN),
             Member::new("RetryOptions", &HTTP_ENDPOINT_RETRY_OPTIONS),
-            Member::new("S3BackupMode", &STRING),
+            Member::new("S3BackupMode", &HTTP_ENDPOINT_S3_BACKUP_MODE),
             Member::new("S3DestinationDescription", &S3_DESTINATION_DESCRIPTION),
             Member::new("SecretsManagerConfiguration", &SECRETS_MANAGER_CONFIGURATION),
         ],
     );
+    pub(super) static HTTP_ENDPOINT_DESTINATION_UPDATE: Schema = Schema::structure(
+        "HttpEndpointDestinationUpdate",
+        &[
+            Member::new("EndpointConfiguration", &HTTP_ENDPOINT_CONFIGURATION),
+            Member::new("BufferingHints", &HTTP_ENDPOINT_BUFFERING_HINTS),
+            Member::new("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
+            Member::new("RequestConfiguration", &HTTP_ENDPOINT_REQUEST_CONFIGURATION),
+            Member::new("ProcessingConfiguration", &PROCESSING_CONFIGURATION),
+            Member::new("RoleARN", &ROLE_ARN),
+            Member::new("RetryOptions", &HTTP_ENDPOINT_RETRY_OPTIONS),
+            Member::new("S3BackupMode", &HTTP_ENDPOINT_S3_BACKUP_MODE),
+            Member::new("S3Update", &S3_DESTINATION_UPDATE),
+            Member::new("SecretsManagerConfiguration", &SECRETS_MANAGER_CONFIGURATION),
+        ],
+    );
+    pub(super) static HTTP_ENDPOINT_NAME: Schema =
+        Schema::string().sized(Some(1), Some(256)).matching(&HTTP_ENDPOINT_ATTRIBUTE_NAME_PATTERN);
     pub(super) static HTTP_ENDPOINT_REQUEST_CONFIGURATION: Schema = Schema::structure(
         "HttpEndpointRequestConfiguration",
         &[
-            Member::new("ContentEncoding", &STRING),
+            Member::new("ContentEncoding", &CONTENT_ENCODING),
             Member::new("CommonAttributes", &HTTP_ENDPOINT_COMMON_ATTRIBUTES_LIST),
         ],
     );
-    pub(super) static HTTP_ENDPOINT_RETRY_OPTIONS: Schema =
-        Schema::structure("HttpEndpointRetryOptions", &[Member::new("DurationInSeconds", &INTEGER)]);
+    pub(super) static HTTP_ENDPOINT_RETRY_DURATION_IN_SECONDS: Schema = Schema::integer(Some(0), Some(7200));
+    pub(super) static HTTP_ENDPOINT_RETRY_OPTIONS: Schema = Schema::structure(
+        "HttpEndpointRetryOptions",
+        &[Member::new("DurationInSeconds", &HTTP_ENDPOINT_RETRY_DURATION_IN_SECONDS)],
+    );
+    pub(super) static HTTP_ENDPOINT_S3_BACKUP_MODE: Schema =
+        Schema::enumeration(&["FailedDataOnly", "AllData"]);
+    pub(super) static HTTP_ENDPOINT_URL: Schema =
+        Schema::string().sized(Some(1), Some(1000)).matching(&HTTP_ENDPOINT_URL_PATTERN).sensitive();
     pub(super) static ICEBERG_DESTINATION_DESCRIPTION: Schema = Schema::structure(
         "IcebergDestinationDescription",
         &[
@@ -2191,7 +2419,7 @@ mod schema {
     );
     pub(super) static NO_ENCRYPTION_CONFIG: Schema = Schema::enumeration(&["NoEncryption"]);
     pub(super) static NON_EMPTY_STRING: Schema =
-        Schema::string().sized(Some(1), Some(1024)).matching(&NON_EMPTY_STRING_PATTERN);
+        Schema::string().sized(Some(1), Some(1024)).matching(&HTTP_ENDPOINT_ATTRIBUTE_NAME_PATTERN);
     pub(super) static NON_EMPTY_STRING_WITHOUT_WHITESPACE: Schema =
         Schema::string().sized(Some(1), Some(1024)).matching(&NON_EMPTY_STRING_WITHOUT_WHITESPACE_PATTERN);
     pub(super) static NON_NEGATIVE_INTEGER_OBJECT: Schema = Schema::integer(Some(0), None);
@@ -2274,7 +2502,7 @@ mod schema {
         "DataMessageExtraction",
     ]);
     pub(super) static PROCESSOR_PARAMETER_VALUE: Schema =
-        Schema::string().sized(Some(1), Some(5120)).matching(&NON_EMPTY_STRING_PATTERN);
+        Schema::string().sized(Some(1), Some(5120)).matching(&HTTP_ENDPOINT_ATTRIBUTE_NAME_PATTERN);
     pub(super) static PROCESSOR_TYPE: Schema = Schema::enumeration(&[
         "RecordDeAggregation",
         "Decompression",
@@ -2395,10 +2623,12 @@ mod schema {
     );
     pub(super) static SCHEMA_EVOLUTION_CONFIGURATION: Schema =
         Schema::structure("SchemaEvolutionConfiguration", &[Member::required("Enabled", &BOOLEAN)]);
+    pub(super) static SECRET_ARN: Schema =
+        Schema::string().sized(Some(1), Some(2048)).matching(&SECRET_ARN_PATTERN);
     pub(super) static SECRETS_MANAGER_CONFIGURATION: Schema = Schema::structure(
         "SecretsManagerConfiguration",
         &[
-            Member::new("SecretARN", &STRING),
+            Member::new("SecretARN", &SECRET_ARN),
             Member::new("RoleARN", &ROLE_ARN),
             Member::required("Enabled", &BOOLEAN),
         ],
@@ -2455,17 +2685,38 @@ mod schema {
     );
     pub(super) static SPLUNK_BUFFERING_HINTS: Schema = Schema::structure(
         "SplunkBufferingHints",
-        &[Member::new("IntervalInSeconds", &INTEGER), Member::new("SizeInMBs", &INTEGER)],
+        &[
+            Member::new("IntervalInSeconds", &SPLUNK_BUFFERING_INTERVAL_IN_SECONDS),
+            Member::new("SizeInMBs", &SPLUNK_BUFFERING_SIZE_IN_MBS),
+        ],
+    );
+    pub(super) static SPLUNK_BUFFERING_INTERVAL_IN_SECONDS: Schema = Schema::integer(Some(0), Some(60));
+    pub(super) static SPLUNK_BUFFERING_SIZE_IN_MBS: Schema = Schema::integer(Some(1), Some(5));
+    pub(super) static SPLUNK_DESTINATION_CONFIGURATION: Schema = Schema::structure(
+        "SplunkDestinationConfiguration",
+        &[
+            Member::required("HECEndpoint", &HEC_ENDPOINT),
+            Member::required("HECEndpointType", &HEC_ENDPOINT_TYPE),
+            Member::new("HECToken", &HEC_TOKEN),
+            Member::new("HECAcknowledgmentTimeoutInSeconds", &HEC_ACKNOWLEDGMENT_TIMEOUT_IN_SECONDS),
+            Member::new("RetryOptions", &SPLUNK_RETRY_OPTIONS),
+            Member::new("S3BackupMode", &SPLUNK_S3_BACKUP_MODE),
+            Member::required("S3Configuration", &S3_DESTINATION_CONFIGURATION),
+            Member::new("ProcessingConfiguration", &PROCESSING_CONFIGURATION),
+            Member::new("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
+            Member::new("BufferingHints", &SPLUNK_BUFFERING_HINTS),
+            Member::new("SecretsManagerConfiguration", &SECRETS_MANAGER_CONFIGURATION),
+        ],
     );
     pub(super) static SPLUNK_DESTINATION_DESCRIPTION: Schema = Schema::structure(
         "SplunkDestinationDescription",
         &[
-            Member::new("HECEndpoint", &STRING),
-            Member::new("HECEndpointType", &STRING),
-            Member::new("HECToken", &STRING),
-            Member::new("HECAcknowledgmentTimeoutInSeconds", &INTEGER),
+            Member::new("HECEndpoint", &HEC_ENDPOINT),
+            Member::new("HECEndpointType", &HEC_ENDPOINT_TYPE),
+            Member::new("HECToken", &HEC_TOKEN),
+            Member::new("HECAcknowledgmentTimeoutInSeconds", &HEC_ACKNOWLEDGMENT_TIMEOUT_IN_SECONDS),
             Member::new("RetryOptions", &SPLUNK_RETRY_OPTIONS),
-            Member::new("S3BackupMode", &STRING),
+            Member::new("S3BackupMode", &SPLUNK_S3_BACKUP_MODE),
             Member::new("S3DestinationDescription", &S3_DESTINATION_DESCRIPTION),
             Member::new("ProcessingConfiguration", &PROCESSING_CONFIGURATION),
             Member::new("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
@@ -2473,8 +2724,28 @@ mod schema {
             Member::new("SecretsManagerConfiguration", &SECRETS_MANAGER_CONFIGURATION),
         ],
     );
-    pub(super) static SPLUNK_RETRY_OPTIONS: Schema =
-        Schema::structure("SplunkRetryOptions", &[Member::new("DurationInSeconds", &INTEGER)]);
+    pub(super) static SPLUNK_DESTINATION_UPDATE: Schema = Schema::structure(
+        "SplunkDestinationUpdate",
+        &[
+            Member::new("HECEndpoint", &HEC_ENDPOINT),
+            Member::new("HECEndpointType", &HEC_ENDPOINT_TYPE),
+            Member::new("HECToken", &HEC_TOKEN),
+            Member::new("HECAcknowledgmentTimeoutInSeconds", &HEC_ACKNOWLEDGMENT_TIMEOUT_IN_SECONDS),
+            Member::new("RetryOptions", &SPLUNK_RETRY_OPTIONS),
+            Member::new("S3BackupMode", &SPLUNK_S3_BACKUP_MODE),
+            Member::new("S3Update", &S3_DESTINATION_UPDATE),
+            Member::new("ProcessingConfiguration", &PROCESSING_CONFIGURATION),
+            Member::new("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
+            Member::new("BufferingHints", &SPLUNK_BUFFERING_HINTS),
+            Member::new("SecretsManagerConfiguration", &SECRETS_MANAGER_CONFIGURATION),
+        ],
+    );
+    pub(super) static SPLUNK_RETRY_DURATION_IN_SECONDS: Schema = Schema::integer(Some(0), Some(7200));
+    pub(super) static SPLUNK_RETRY_OPTIONS: Schema = Schema::structure(
+        "SplunkRetryOptions",
+        &[Member::new("DurationInSeconds", &SPLUNK_RETRY_DURATION_IN_SECONDS)],
+    );
+    pub(super) static SPLUNK_S3_BACKUP_MODE: Schema = Schema::enumeration(&["FailedEventsOnly", "AllEvents"]);
     pub(super) static SUBNET_ID_LIST: Schema = Schema::list(&NON_EMPTY_STRING_WITHOUT_WHITESPACE);
     pub(super) static TABLE_CREATION_CONFIGURATION: Schema =
         Schema::structure("TableCreationConfiguration", &[Member::required("Enabled", &BOOLEAN)]);
@@ -2515,8 +2786,8 @@ mod schema {
             Member::new("RedshiftDestinationUpdate", &ANY),
             Member::new("ElasticsearchDestinationUpdate", &ANY),
             Member::new("AmazonopensearchserviceDestinationUpdate", &ANY),
-            Member::new("SplunkDestinationUpdate", &ANY),
-            Member::new("HttpEndpointDestinationUpdate", &ANY),
+            Member::new("SplunkDestinationUpdate", &SPLUNK_DESTINATION_UPDATE),
+            Member::new("HttpEndpointDestinationUpdate", &HTTP_ENDPOINT_DESTINATION_UPDATE),
             Member::new("AmazonOpenSearchServerlessDestinationUpdate", &ANY),
             Member::new("SnowflakeDestinationUpdate", &ANY),
             Member::new("IcebergDestinationUpdate", &ANY),

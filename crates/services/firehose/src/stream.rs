@@ -11,10 +11,11 @@ use rt::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Firehose;
+use crate::destinations::Destination;
 use crate::error::{flow_error, meta_error, not_found};
 use crate::keys;
 use crate::limits::TAGS_MAX;
-use crate::model::{DeliveryStreamType, ExtendedS3DestinationConfiguration, Tag, error};
+use crate::model::{DeliveryStreamType, Tag, error};
 
 /// How often a change of tags is tried when others change them at the same time.
 const COMMIT_ATTEMPTS_MAX: usize = 16;
@@ -33,7 +34,7 @@ pub(crate) struct Stream {
     pub(crate) updated: Option<Timestamp>,
     pub(crate) source: Source,
     /// As it was given: what the API returns.
-    pub(crate) destination: ExtendedS3DestinationConfiguration,
+    pub(crate) destination: Destination,
     pub(crate) tags: BTreeMap<String, Option<String>>,
 }
 

@@ -3,6 +3,7 @@
 mod creating;
 mod describing;
 mod measuring;
+mod outside;
 mod putting;
 mod replaying;
 mod store;

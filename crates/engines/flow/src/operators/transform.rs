@@ -112,7 +112,10 @@ impl TransformStep {
             match self.attempt(rt, payload.clone()).await {
                 Ok(answer) => return contract::verdicts(&answer, records, range, attempts),
                 Err(reason) if attempts > self.spec.retries => {
-                    return vec![Err(Refusal { cause: Cause::FunctionFailed, reason, attempts }); count];
+                    return vec![
+                        Err(Refusal { cause: Cause::FunctionFailed, reason, attempts, code: None });
+                        count
+                    ];
                 }
                 Err(_) => {
                     rt.sleep(pause).await;

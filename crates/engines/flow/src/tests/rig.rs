@@ -110,8 +110,8 @@ impl Rig {
             loop {
                 let status = self.flow.status(&id).await.unwrap();
                 assert_eq!(
-                    status.received_records,
-                    status.ledger.settled_records() + status.pending_records,
+                    status.received_records.checked_add_signed(status.ledger.made_records),
+                    Some(status.ledger.settled_records() + status.pending_records),
                     "the ledger balances at every moment"
                 );
                 if condition(&status) {

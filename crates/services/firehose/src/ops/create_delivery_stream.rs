@@ -6,7 +6,7 @@ use meta::Txn;
 use crate::error::{exists, flow_error, meta_error};
 use crate::model::{CreateDeliveryStreamInput, CreateDeliveryStreamOutput};
 use crate::stream::{Stream, arn, flow_id, tags};
-use crate::{Firehose, destination, keys, source};
+use crate::{Firehose, keys, source};
 
 /// Active when this returns: a record put into the source from now on will be delivered.
 pub(crate) async fn handle(
@@ -15,7 +15,7 @@ pub(crate) async fn handle(
     input: CreateDeliveryStreamInput,
 ) -> Result<CreateDeliveryStreamOutput, ApiError> {
     let source = source::requested(&input)?;
-    let destination = destination::requested(&input)?;
+    let destination = svc.requested(&input)?;
     let tags = tags(input.tags.unwrap_or_default())?;
     let name = input.delivery_stream_name;
     let _alone = svc.changes.acquire().await.map_err(ApiError::internal)?;

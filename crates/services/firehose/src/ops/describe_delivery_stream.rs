@@ -2,13 +2,13 @@ use std::sync::Arc;
 
 use aws::{ApiError, Context};
 
+use crate::Firehose;
 use crate::model::{
     DeliveryStreamDescription, DeliveryStreamEncryptionConfiguration, DeliveryStreamEncryptionStatus,
     DeliveryStreamStatus, DescribeDeliveryStreamInput, DescribeDeliveryStreamOutput,
     DirectPutSourceDescription, KinesisStreamSourceDescription, SourceDescription,
 };
 use crate::stream::{DESTINATION_ID, Source, Stream, arn};
-use crate::{Firehose, destination};
 
 pub(crate) async fn handle(
     ctx: Context,
@@ -20,7 +20,7 @@ pub(crate) async fn handle(
     let after = input.exclusive_start_destination_id.as_deref();
     let destinations = match after.is_some_and(|after| after >= DESTINATION_ID) {
         true => Vec::new(),
-        false => vec![destination::describe(&stream.destination)],
+        false => vec![stream.destination.describe()],
     };
     let description = DeliveryStreamDescription {
         delivery_stream_arn: arn(&ctx.scope, &stream.name),

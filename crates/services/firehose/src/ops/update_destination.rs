@@ -6,7 +6,7 @@ use meta::Txn;
 use crate::error::flow_error;
 use crate::model::{UpdateDestinationInput, UpdateDestinationOutput, error};
 use crate::stream::{DESTINATION_ID, flow_id};
-use crate::{Firehose, destination, keys};
+use crate::{Firehose, keys};
 
 /// In effect from the next batch on: one that is in work ends as it was planned.
 pub(crate) async fn handle(
@@ -28,7 +28,7 @@ pub(crate) async fn handle(
             input.current_delivery_stream_version_id
         )));
     }
-    stream.destination = destination::updated(&stream.destination, &input)?;
+    stream.destination = stream.destination.updated(&input)?;
     stream.version += 1;
     stream.updated = Some(svc.rt.now());
     let id = flow_id(&ctx.scope, name);

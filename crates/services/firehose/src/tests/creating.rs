@@ -108,11 +108,12 @@ async fn what_is_not_built_is_refused_by_name() {
     orc["DataFormatConversionConfiguration"]["OutputFormatConfiguration"]["Serializer"] =
         json!({ "OrcSerDe": {} });
     creation_is_refused(&world, direct("d", orc), "OrcSerDe").await;
-    let mut splunk = direct("d", json!({}));
-    splunk["SplunkDestinationConfiguration"] = json!({
-        "HECEndpoint": "https://localhost", "HECEndpointType": "Raw", "S3Configuration": destination(json!({}))
+    let mut redshift = direct("d", json!({}));
+    redshift["RedshiftDestinationConfiguration"] = json!({
+        "RoleARN": ROLE, "ClusterJDBCURL": "jdbc:redshift://cluster:5439/db",
+        "CopyCommand": { "DataTableName": "t" }, "S3Configuration": destination(json!({}))
     });
-    creation_is_refused(&world, splunk, "SplunkDestinationConfiguration").await;
+    creation_is_refused(&world, redshift, "RedshiftDestinationConfiguration").await;
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ pub(super) fn verdicts(
     range: Range<usize>,
     attempts: u32,
 ) -> Vec<Result<Verdict, Refusal>> {
-    let refusal = |cause, reason: String| Refusal { cause, reason, attempts };
+    let refusal = |cause, reason: String| Refusal { cause, reason, attempts, code: None };
     match read(answer, records, range.clone()) {
         Err((cause, reason)) => vec![Err(refusal(cause, reason)); range.len()],
         Ok(found) => found.into_iter().map(|found| found.map_err(|(c, reason)| refusal(c, reason))).collect(),

@@ -1,0 +1,99 @@
+//! The HTTP endpoint destination: settings of the API as a delivery of the engine, and as a description.
+
+use aws::{ApiError, Context};
+use flow::{Cause, FailureKind, FlowSpec, RequestEncode};
+use http::HeaderValue;
+
+use crate::endpoint::{HttpEndpoint, Target};
+use crate::limits::{ENDPOINT_BUFFER_DEFAULT, ENDPOINT_REQUEST_BYTES_MAX, ENDPOINT_RETRY_SECONDS_DEFAULT};
+use crate::model::{
+    CloudWatchLoggingOptions, ContentEncoding, HttpEndpointBufferingHints, HttpEndpointDescription,
+    HttpEndpointDestinationConfiguration, HttpEndpointDestinationDescription, HttpEndpointRetryOptions,
+    HttpEndpointS3BackupMode, error,
+};
+use crate::outside::{Outside, buffer, check_url, hints, seconds_of};
+use crate::{destination, failures, stream};
+
+pub(crate) fn delivery(
+    ctx: &Context,
+    name: &str,
+    version: u64,
+    source: flow::Source,
+    settings: &HttpEndpointDestinationConfiguration,
+) -> Result<FlowSpec, ApiError> {
+    let endpoint = &settings.endpoint_configuration;
+    check_url("EndpointConfiguration.Url", &endpoint.url)?;
+    let access_key = endpoint.access_key.clone().filter(|key| !key.is_empty());
+    if access_key.as_deref().is_some_and(|key| HeaderValue::from_str(key).is_err()) {
+        return Err(error::invalid_argument_exception(
+            "EndpointConfiguration.AccessKey has characters that cannot be sent in a header.",
+        ));
+    }
+    let request = settings.request_configuration.clone().unwrap_or_default();
+    let attributes = request.common_attributes.unwrap_or_default().into_iter();
+    let target = Target::Http(HttpEndpoint {
+        url: endpoint.url.clone(),
+        access_key,
+        source_arn: stream::arn(&ctx.scope, name),
+        common_attributes: attributes
+            .map(|attribute| (attribute.attribute_name, attribute.attribute_value))
+            .collect(),
+        gzip: request.content_encoding == Some(ContentEncoding::Gzip),
+    });
+    let encode = RequestEncode {
+        target: target.to_value(),
+        delimiter: None,
+        request_bytes: ENDPOINT_REQUEST_BYTES_MAX,
+        retry: seconds_of(retry_seconds(settings)),
+        failure: Cause::Endpoint,
+    };
+    Outside {
+        name,
+        version,
+        source,
+        buffer: buffer(given_hints(settings)),
+        processing: settings.processing_configuration.as_ref(),
+        secrets: settings.secrets_manager_configuration.as_ref(),
+        bucket: &settings.s3_configuration,
+        keep_all: settings.s3_backup_mode == Some(HttpEndpointS3BackupMode::AllData),
+        errors: failures::outside(FailureKind::Endpoint),
+    }
+    .delivery(encode)
+}
+
+/// The access key is nobody's to read.
+pub(crate) fn describe(
+    settings: &HttpEndpointDestinationConfiguration,
+) -> HttpEndpointDestinationDescription {
+    let settings = settings.clone();
+    let (mib, seconds) = given_hints(&settings);
+    let silent = CloudWatchLoggingOptions { enabled: Some(false), ..CloudWatchLoggingOptions::default() };
+    HttpEndpointDestinationDescription {
+        retry_options: Some(HttpEndpointRetryOptions { duration_in_seconds: Some(retry_seconds(&settings)) }),
+        endpoint_configuration: Some(HttpEndpointDescription {
+            url: Some(settings.endpoint_configuration.url),
+            name: settings.endpoint_configuration.name,
+        }),
+        buffering_hints: Some(HttpEndpointBufferingHints {
+            size_in_mbs: Some(mib),
+            interval_in_seconds: Some(seconds),
+        }),
+        cloud_watch_logging_options: Some(settings.cloud_watch_logging_options.unwrap_or(silent)),
+        request_configuration: Some(settings.request_configuration.unwrap_or_default()),
+        processing_configuration: settings.processing_configuration,
+        role_arn: settings.role_arn,
+        s3_backup_mode: Some(settings.s3_backup_mode.unwrap_or(HttpEndpointS3BackupMode::FailedDataOnly)),
+        s3_destination_description: Some(destination::describe_simple(settings.s3_configuration)),
+        secrets_manager_configuration: settings.secrets_manager_configuration,
+    }
+}
+
+fn given_hints(settings: &HttpEndpointDestinationConfiguration) -> (i32, i32) {
+    let given = settings.buffering_hints.clone().unwrap_or_default();
+    hints(given.size_in_mbs, given.interval_in_seconds, ENDPOINT_BUFFER_DEFAULT)
+}
+
+fn retry_seconds(settings: &HttpEndpointDestinationConfiguration) -> i32 {
+    let given = settings.retry_options.as_ref().and_then(|options| options.duration_in_seconds);
+    given.unwrap_or(ENDPOINT_RETRY_SECONDS_DEFAULT)
+}
