@@ -186,12 +186,12 @@ impl Journal {
         }
     }
 
-    /// The same for a segment that never held a frame and was never closed. The next segment's creation makes
-    /// it last.
+    /// The same for a segment that never held a frame and was never closed. It is gone for good before a next one
+    /// is begun: behind it, what it holds would count as acknowledged.
     pub(crate) fn discard(&self, segment: &Segment) -> io::Result<()> {
         self.disk.remove(&segment.file_name())?;
         self.segments.write().remove(&segment.id);
-        Ok(())
+        self.disk.sync_names()
     }
 
     pub(crate) fn forget_caches(&self) {
