@@ -169,7 +169,7 @@ impl Client {
                 world.trace.note(format_args!("locate {topic}/{partition} {at}: {found}"));
                 let result =
                     world.topics.borrow_mut().end(ticket, world.set_back.get(), |model, _, expired| {
-                        model.located(at.as_millis(), found, expired)
+                        model.located(at.as_millis(), found, expired, world.rot.get())
                     });
                 world.check(result);
             }
@@ -179,9 +179,14 @@ impl Client {
 
     async fn keep_for_ever(self) {
         loop {
-            let pause = Duration::from_micros(self.world.below(200_000));
+            let longest = if self.world.plan.haste { 5_000 } else { 200_000 };
+            let pause = Duration::from_micros(self.world.below(longest));
             self.rt.sleep(pause).await;
             let topic = self.world.below(self.world.topics.borrow().len() as u64) as usize;
+            if self.world.plan.haste && self.world.chance(700) {
+                self.reshard(topic).await;
+                continue;
+            }
             match self.world.below(10) {
                 0..5 => self.retain().await,
                 5 => self.trim().await,

@@ -19,7 +19,10 @@
 //! on purpose instead, these were caught: a group that is not synced before it is acknowledged (seed 0), what
 //! recovery read not being written again before it is served (seed 20), a file that is written on after its
 //! write failed (seed 1640), a directory that is not synced after a segment was made (seed 2), a salt that is
-//! forgotten with a damaged header (seed 724), and a page that goes past its tail (seed 19).
+//! forgotten with a damaged header (seed 724), a page that goes past its tail (seed 19), offsets of damaged batches
+//! that are given again (seed 413), an empty segment that recovery keeps (seed 4), cuts that it does not apply (seed
+//! 158), and a closed partition whose end the files tell (seed 149). A seed in eight each has a *storm*, in which
+//! these happen: much rot, or reshards in haste while writes fail.
 //!
 //! Start reading at [`run`].
 

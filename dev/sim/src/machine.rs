@@ -47,7 +47,12 @@ pub struct Faults {
     pub names: u64,
     pub short_writes: u64,
     pub capacity: Option<usize>,
+    /// Of replacements alone, which write side files. In every weather.
+    pub replacements: u64,
 }
+
+/// See `docs/internals/log-format.md`.
+const SEGMENT_HEADER_BYTES: usize = 4096;
 
 pub struct Machine {
     pub random: Random,
@@ -132,6 +137,20 @@ impl Machine {
             self.durable_names.clone_from(&self.names);
             self.changes.clear();
         }
+    }
+
+    /// Segments that a run began and never wrote to: without a frame and without a side file.
+    pub fn unused_segments(&self) -> Vec<String> {
+        let is_unused = |name: &str, file: u64| {
+            let side_file = name.strip_suffix(".segment").map(|id| format!("{id}.index"));
+            side_file.is_some_and(|side_file| !self.names.contains_key(&side_file))
+                && self.content(file).len() <= SEGMENT_HEADER_BYTES
+        };
+        self.names
+            .iter()
+            .filter(|(name, file)| is_unused(name, **file))
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     pub fn content(&self, file: u64) -> &[u8] {
@@ -225,7 +244,8 @@ impl Machine {
             Op::Write | Op::Truncate => self.faults.writes,
             // Its own way to fail leaves the file in doubt.
             Op::Sync => 0,
-            Op::Names | Op::Create | Op::Open | Op::Remove | Op::Replace | Op::SyncNames => self.faults.names,
+            Op::Replace => self.faults.names.max(self.faults.replacements),
+            Op::Names | Op::Create | Op::Open | Op::Remove | Op::SyncNames => self.faults.names,
         };
         if self.random.chance(chance) {
             Err(io::Error::other("simulated: an operation failed"))

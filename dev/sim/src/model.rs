@@ -150,21 +150,22 @@ impl Model {
         Ok(())
     }
 
-    /// An answer to "the first record of `at` or later".
-    pub fn located(&self, at: i64, found: Offset, expired: i64) -> Result<(), Violation> {
-        let early = self.known.range(found..).find(|(_, known)| known.at < at);
-        let late = self.known.range(..found).find(|(offset, known)| {
-            known.at >= at
-                && known.at >= expired
-                && **offset >= self.trimmed
-                && !self.lost.contains(&known.name.batch)
-        });
-        match early.or(late) {
-            Some((offset, known)) => {
-                Err(format!("time {at} was located at {found}, but {offset} is of {}", known.at))
-            }
-            None => Ok(()),
+    /// An answer to "the first record of `at` or later". What is passed over for it is not there.
+    pub fn located(&mut self, at: i64, found: Offset, expired: i64, rot: u64) -> Result<(), Violation> {
+        let wrong = |offset: &Offset, known: &Known| {
+            Err(format!("time {at} was located at {found}, but {offset} is of {}", known.at))
+        };
+        if let Some((offset, known)) = self.known.range(found..).find(|(_, known)| known.at < at) {
+            return wrong(offset, known);
         }
+        let late = self.known.range(self.trimmed.min(found)..found);
+        for (offset, known) in late.filter(|(_, known)| known.at >= at && known.at >= expired) {
+            self.lost.insert(known.name.batch);
+            if self.lost.len() as u64 > rot {
+                return wrong(offset, known);
+            }
+        }
+        Ok(())
     }
 
     /// The partition takes no more records, and its tail is final.

@@ -43,10 +43,40 @@ pub struct Plan {
     pub deletions: u64,
     /// Whether partitions are split and merged.
     pub reshards: bool,
+    /// Whether that is most of what the keeper does, with hardly a pause.
+    pub haste: bool,
 }
 
+/// One seed in so many has each of the storms. The plans of the others are what they were before there were
+/// storms, and with them what those seeds are known to catch.
+const STORM_EVERY: u64 = 8;
+
 impl Plan {
-    pub fn of_seed(random: &mut Random) -> Plan {
+    pub fn of_seed(seed: u64) -> Plan {
+        let plan = Plan::any(&mut Random::new(seed));
+        match seed % STORM_EVERY {
+            5 => plan.with_damage(),
+            6 => plan.with_hasty_reshards(),
+            _ => plan,
+        }
+    }
+
+    /// Bits rot in segments that have no side file, so that every opening meets the damage. The clock is left
+    /// alone: with a record that is lost its time is, and one put later may be of an earlier time.
+    fn with_damage(self) -> Plan {
+        let faults = Faults { replacements: 1000, ..Faults::default() };
+        Plan { faults, rot: 200, crashes: 500, power: 500, deletions: 0, jumps: 0, ..self }
+    }
+
+    /// Partitions are closed while writes to them fail and the power goes, so that files hold what lies behind the
+    /// end of a partition, or behind a write that failed.
+    fn with_hasty_reshards(self) -> Plan {
+        let faults = Faults { syncs: 200, writes: 50, replacements: 1000, ..Faults::default() };
+        let plan = Plan { faults, crashes: 1000, power: 1000, rot: 0, ..self };
+        Plan { reshards: true, haste: true, weather: 50, ..plan }
+    }
+
+    fn any(random: &mut Random) -> Plan {
         let data_max = random.pick(&[20, 300, 2000]);
         let settings = LogSettings {
             segment_bytes: random.pick(&[4200, 6000, 12_000, 40_000]),
@@ -84,6 +114,7 @@ impl Plan {
                 names: sometimes(random, &[0, 0, 50]),
                 short_writes: sometimes(random, &[0, 200]),
                 capacity: random.pick(&[None, None, Some(30_000), Some(100_000)]),
+                replacements: 0,
             },
             rot: sometimes(random, &[0, 0, 0, 20]),
             jumps: sometimes(random, &[0, 0, 10]),
@@ -92,6 +123,7 @@ impl Plan {
             cancels: sometimes(random, &[0, 50]),
             deletions: sometimes(random, &[0, 0, 200]),
             reshards: random.chance(400),
+            haste: false,
         }
     }
 }

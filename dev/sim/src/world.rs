@@ -52,6 +52,8 @@ pub struct World {
     depth: Cell<usize>,
     /// Somebody is in an operation that the log does under its lock for indexes and removals.
     exclusive: Cell<usize>,
+    /// See [`Options`](crate::Options).
+    pub denies_damage: Cell<bool>,
     violation: RefCell<Option<Violation>>,
 }
 
@@ -60,7 +62,9 @@ const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 impl World {
     pub fn new(seed: u64, plan: Plan, lie: Option<Lie>, trace: Trace) -> Rc<World> {
         let mut random = Random::new(seed ^ 0x6d75_6c67_696c);
-        let machine = Arc::new(Mutex::new(Machine::new(random.draw(), trace.clone(), lie)));
+        let mut machine = Machine::new(random.draw(), trace.clone(), lie);
+        machine.faults.replacements = plan.faults.replacements;
+        let machine = Arc::new(Mutex::new(machine));
         let (rt, clock) = Rt::stepped(START, random.draw());
         let meta = crate::schedule::drive(Meta::in_memory(rt), || true).expect("it is always ready");
         Rc::new(World {
@@ -83,6 +87,7 @@ impl World {
             calm: Cell::default(),
             depth: Cell::default(),
             exclusive: Cell::default(),
+            denies_damage: Cell::default(),
             violation: RefCell::default(),
         })
     }
@@ -123,6 +128,7 @@ impl World {
         let (rt, clock) = Rt::stepped(self.now(), self.random.borrow_mut().draw());
         *self.clock.borrow_mut() = clock;
         *self.rt.borrow_mut() = Some(rt.clone());
+        let unused = self.machine.lock().unused_segments();
         let disk = Box::new(SimDisk::new(self.machine.clone()));
         let opening =
             Stepped::open(Path::new("simulated"), disk, self.meta.clone(), rt, self.plan.settings.clone());
@@ -133,9 +139,11 @@ impl World {
             None => Ok(false),
             Some(Err(error)) => Err(error),
             Some(Ok(Stepped { log, writer, indexer })) => {
+                self.check_damage(log.stats().quarantined);
                 *self.log.borrow_mut() = Some(log);
                 *self.writer.borrow_mut() = Some(writer);
                 *self.indexer.borrow_mut() = Some(indexer);
+                self.check_discarded(&unused);
                 Ok(true)
             }
         }
@@ -228,10 +236,11 @@ impl World {
 
     /// Good weather, bad weather.
     pub fn change_weather(&self) {
+        let always = Faults { replacements: self.plan.faults.replacements, ..Faults::default() };
         let faults = match self.below(3) {
             0 => self.plan.faults.clone(),
-            1 => Faults { capacity: self.plan.faults.capacity, ..Faults::default() },
-            _ => Faults::default(),
+            1 => Faults { capacity: self.plan.faults.capacity, ..always },
+            _ => always,
         };
         self.trace.note(format_args!("weather: {faults:?}"));
         self.machine.lock().faults = faults;
@@ -249,6 +258,21 @@ impl World {
         self.calm.set(true);
         self.machine.lock().faults = Faults::default();
         self.trace.note(format_args!("calm"));
+    }
+
+    /// What an earlier process began and never wrote to does not pile up.
+    fn check_discarded(&self, unused: &[String]) {
+        let names = self.machine.lock().names();
+        if let Some(name) = unused.iter().find(|name| names.contains(name)) {
+            self.check(Err(format!("{name} holds nothing and was kept")));
+        }
+    }
+
+    /// What a failed or interrupted write left behind is no damage.
+    fn check_damage(&self, quarantined: u64) {
+        if self.denies_damage.get() && self.rot.get() == 0 && quarantined > 0 {
+            self.check(Err(format!("{quarantined} stretches are called damaged, and nothing rotted")));
+        }
     }
 
     fn check_handles(&self) {
