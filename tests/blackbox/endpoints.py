@@ -4,6 +4,7 @@ import base64
 import gzip
 import http.server
 import json
+import socket
 import ssl
 import subprocess
 import threading
@@ -27,10 +28,15 @@ class Endpoint:
     def __init__(self, cert, key, answer, port=0):
         self.requests = []
         self.answer = answer
+        self.connections = set()
         endpoint = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                super().setup()
+                endpoint.connections.add(self.connection)
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -57,8 +63,14 @@ class Endpoint:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self):
+        """Nobody is served any more, whoever is connected included."""
         self.server.shutdown()
         self.server.server_close()
+        for connection in self.connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
 
 
 class Request:
