@@ -5,12 +5,13 @@ import random
 import re
 import threading
 import time
+import urllib.request
 import uuid
 
 import pytest
 from endpoints import Endpoint, accepted, certificate
 from pipeline import ROLE, keys_below
-from server import wait_until
+from server import run_mulgil, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +159,29 @@ def test_when_the_time_to_retry_is_over_records_go_to_the_bucket(trusting, endpo
     place.answer = accepted
     put(firehose, [b"later"])
     wait_until(lambda: b"later" in taken(place), "the next one arrives")
+
+
+def test_what_an_endpoint_did_not_take_is_replayed_when_it_does(trusting, endpoint):
+    place = endpoint(lambda request: (500, "out of order"))
+    firehose = create_http(trusting, place.url, retry=0)
+    put(firehose, lines(700))
+    wait_until(lambda: len(failures(trusting, "http-endpoint-failed")) == 700, "they fail")
+    place.answer = accepted
+    place.requests.clear()
+    command = ["firehose", "replay", "--error-prefix", "s3://kept/out/http-endpoint-failed/"]
+    done = run_mulgil(*command, "--data-dir", str(trusting.data_dir))
+    assert done.returncode == 0 and "replayed: 700 records" in done.stdout, done.stdout + done.stderr
+    wait_until(lambda: taken(place) == sorted(lines(700)), "every record has arrived")
+    shown = run_mulgil("firehose", "ledger", "d", "--json", "--data-dir", str(trusting.data_dir))
+    ledger = json.loads(shown.stdout)
+    assert ledger["balances"] and ledger["received"]["records"] == 1400
+    assert ledger["delivered"]["records"] == ledger["rejected"]["records"] == 700
+    with urllib.request.urlopen(f"{trusting.endpoint}/metrics") as answer:
+        metrics = answer.read().decode()
+    labels = '{account="000000000000",region="us-east-1",delivery_stream="d"}'
+    assert f"firehose_delivery_to_http_endpoint_records_total{labels} 700" in metrics
+    assert f"firehose_backup_to_s3_records_total{labels} 700" in metrics
+    assert f"firehose_ledger_unbalanced{labels} 0" in metrics
 
 
 def test_all_data_is_kept_in_the_bucket_if_asked_for(trusting, endpoint):
