@@ -14,12 +14,15 @@ use rt::Rt;
 use crate::encode::{Payload, schema};
 use crate::functions::Functions;
 use crate::operators::{InlineStep, Step, steps};
-use crate::plan::Plan;
+use crate::plan::{PartitionedKey, Plan};
 use crate::prefix::{KeyPart, KeySource};
 use crate::reader::{Chunk, Origin};
 use crate::records::{Count, Errors, Failures, Keys, Records, Refusal, Tally, Work};
 use crate::reject::{Attempt, Cause};
 use crate::{Encode, FlowError};
+
+/// The longest key an object may have.
+const OBJECT_KEY_BYTES_MAX: usize = 1_024;
 
 /// Turns chunks into payloads; shared by all that do so at the same time.
 pub(crate) struct Converter {
@@ -61,6 +64,10 @@ pub(crate) struct Group {
 
 struct Partitions {
     prefix: Vec<KeyPart>,
+    /// Of an object's key behind its prefix.
+    name_bytes: usize,
+    /// Of an object's key without the values of keys.
+    fixed_bytes: usize,
     query: Vec<String>,
     function: Vec<String>,
 }
@@ -79,11 +86,7 @@ impl Converter {
             }
         };
         let attempt = Attempt { planned: plan.planned, table_version: table.map(|table| table.version) };
-        let partitions = plan.partitioned.as_ref().map(|key| Partitions {
-            prefix: key.prefix.clone(),
-            query: key.keys(KeySource::Query),
-            function: key.keys(KeySource::Function),
-        });
+        let partitions = plan.partitioned.as_ref().map(Partitions::new);
         Ok(Converter {
             steps: steps(plan, functions)?,
             kind,
@@ -129,6 +132,7 @@ impl Converter {
     }
 
     fn encodable(&self, mut work: Work, backup: Vec<u8>) -> Converted {
+        self.refuse_long_keys(&mut work);
         let records = std::mem::take(&mut work.records);
         let groups = match &self.kind {
             Kind::Raw { delimiter } => self.raw(records, delimiter, &mut work),
@@ -183,6 +187,24 @@ impl Converter {
         }
         out.retain(|group| group.delivered.records > 0);
         out
+    }
+
+    /// A record that cannot have an object must not keep the others from theirs.
+    fn refuse_long_keys(&self, work: &mut Work) {
+        let Some(partitions) = &self.partitions else { return };
+        if !work.records.keys.iter().any(|keys| partitions.is_too_long(keys)) {
+            return;
+        }
+        let before = std::mem::take(&mut work.records);
+        let reason = format!("the key of the object would be longer than {OBJECT_KEY_BYTES_MAX} bytes");
+        let refusal = Refusal::new(Cause::PartitionKeys, reason);
+        for (data, origin, keys) in before.into_each() {
+            if keys.as_ref().is_some_and(|keys| partitions.is_too_long(keys)) {
+                work.reject(&self.errors, &refusal, &data, origin);
+            } else {
+                work.records.push(data, origin, keys);
+            }
+        }
     }
 
     /// The group of each record, in the order in which groups are met.
@@ -244,6 +266,32 @@ impl Group {
 }
 
 impl Partitions {
+    fn new(key: &PartitionedKey) -> Partitions {
+        // The last of so many objects has the longest name.
+        let name_bytes = key.object("", u32::MAX).len();
+        let text = |part: &KeyPart| if let KeyPart::Text(text) = part { text.len() } else { 0 };
+        Partitions {
+            prefix: key.prefix.clone(),
+            name_bytes,
+            fixed_bytes: name_bytes + key.prefix.iter().map(text).sum::<usize>(),
+            query: key.keys(KeySource::Query),
+            function: key.keys(KeySource::Function),
+        }
+    }
+
+    fn is_too_long(&self, keys: &Keys) -> bool {
+        let values = keys.query.iter().chain(&keys.function);
+        // A key may stand in the prefix more than once.
+        if values.map(String::len).sum::<usize>() * self.prefix.len() + self.fixed_bytes
+            <= OBJECT_KEY_BYTES_MAX
+        {
+            return false;
+        }
+        let mut prefix = String::new();
+        self.render(keys, &mut prefix);
+        prefix.len() + self.name_bytes > OBJECT_KEY_BYTES_MAX
+    }
+
     fn render(&self, keys: &Keys, out: &mut String) {
         for part in &self.prefix {
             match part {

@@ -97,3 +97,6 @@ fn expand(work: &mut Work, errors: &Errors, step: impl Fn(&Bytes, &mut Vec<Bytes
     }
     work.records = after;
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,14 +9,17 @@ use bytes::Bytes;
 use log::{HashRange, Log, LogError, Offset, Page, ReadLimit, Record, TopicId};
 use rt::Timestamp;
 
-use crate::FlowError;
 use crate::aggregate;
 use crate::plan::Plan;
+use crate::{FlowError, Operator};
 
 /// A chunk ends with the record that reaches one of these. Large enough to convert efficiently, small
 /// enough that a few of them are in memory at once.
 pub(crate) const CHUNK_BYTES: usize = 4 << 20;
 const CHUNK_RECORDS: usize = 16 << 10;
+
+/// Of a delivery that decompresses: a compressed byte stands for up to a thousand.
+const CHUNK_BYTES_COMPRESSED: usize = 256 << 10;
 
 /// The most asked of the log in one read.
 const READ_BYTES: u64 = 2 << 20;
@@ -33,6 +36,7 @@ pub(crate) struct Reader {
     missing: u64,
     /// Records may be aggregates.
     aggregates: bool,
+    chunk_bytes: usize,
 }
 
 /// Where one partition stands.
@@ -82,13 +86,17 @@ impl Reader {
             batch_left: plan.bytes,
             missing: 0,
             aggregates: plan.spec.source.aggregates,
+            chunk_bytes: match plan.spec.operators.contains(&Operator::Decompress) {
+                true => CHUNK_BYTES_COMPRESSED,
+                false => CHUNK_BYTES,
+            },
         }
     }
 
     /// The next chunk, `None` at the end of the batch.
     pub(crate) async fn next(&mut self) -> Result<Option<Chunk>, FlowError> {
         let mut chunk = Chunk::default();
-        while !chunk.is_full() && self.batch_left > 0 {
+        while !chunk.is_full(self.chunk_bytes) && self.batch_left > 0 {
             if self.turn_left == 0 || self.cursors[self.turn].is_done() {
                 if !self.pass_turn() {
                     break;
@@ -153,7 +161,11 @@ impl Reader {
     /// Moves records from the page into the chunk until one of them, the turn or the batch is at its end.
     fn take(&mut self, chunk: &mut Chunk) {
         let cursor = &mut self.cursors[self.turn];
-        while !chunk.is_full() && self.turn_left > 0 && self.batch_left > 0 && cursor.next < cursor.end {
+        while !chunk.is_full(self.chunk_bytes)
+            && self.turn_left > 0
+            && self.batch_left > 0
+            && cursor.next < cursor.end
+        {
             let Some(record) = cursor.page.next() else { return };
             if record.offset >= cursor.end {
                 self.missing += cursor.end - cursor.next;
@@ -178,8 +190,8 @@ impl Cursor {
 }
 
 impl Chunk {
-    fn is_full(&self) -> bool {
-        self.bytes >= CHUNK_BYTES || self.data.len() >= CHUNK_RECORDS
+    fn is_full(&self, chunk_bytes: usize) -> bool {
+        self.bytes >= chunk_bytes || self.data.len() >= CHUNK_RECORDS
     }
 
     /// The record, or the records in it if it is an aggregate; `range` is absent where there are none.

@@ -2,8 +2,10 @@
 
 mod crashes;
 mod delivering;
+mod model;
 mod operators;
 mod outside;
 mod partitions;
 mod rig;
+mod transforming;
 mod trouble;

@@ -4,6 +4,7 @@ mod creating;
 mod describing;
 mod measuring;
 mod outside;
+mod processing;
 mod putting;
 mod replaying;
 mod store;

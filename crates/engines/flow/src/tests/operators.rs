@@ -210,7 +210,7 @@ fn steps() -> impl Iterator<Item = (&'static str, u64)> {
 const EVERYTHING: u64 = 1 << 20;
 
 /// What the partitions of the large batch exceed.
-const PARTITION_BYTES: usize = 1_000;
+const PARTITION_BYTES: usize = 2_000;
 
 fn with_buffer(bytes: u64) -> FlowSpec {
     let spec = spec();

@@ -83,6 +83,18 @@ async fn records_without_a_value_for_a_key_are_rejected_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_key_too_long_for_an_object_is_rejected_alone() {
+    let rig = Rig::new().await;
+    rig.topic(1).await;
+    rig.table(&[]).await;
+    rig.put(0, [event(1, "a"), event(2, &"x".repeat(1_000)), event(3, &"x".repeat(600))]).await;
+    rig.flow.create(&id(), &spec(500)).await.unwrap();
+    let status = rig.until_settled(3).await;
+    assert_eq!((status.ledger.delivered_records, status.ledger.rejected_records), (2, 1));
+    assert!(rig.error_lines().await[0]["reason"].as_str().unwrap().contains("longer than 1024 bytes"));
+}
+
+#[tokio::test]
 async fn partitions_beyond_the_limit_go_to_the_error_output() {
     let rig = Rig::new().await;
     rig.topic(1).await;

@@ -1,0 +1,100 @@
+use super::*;
+use crate::records::Tally;
+
+fn made(
+    step: impl Fn(&Bytes, &mut Vec<Bytes>) -> Result<(), Refusal>,
+    data: &str,
+) -> Result<Vec<String>, String> {
+    let mut out = Vec::new();
+    step(&Bytes::from(data.to_owned()), &mut out).map_err(|refusal| refusal.reason)?;
+    Ok(out.iter().map(|data| String::from_utf8(data.to_vec()).unwrap()).collect())
+}
+
+#[test]
+fn objects_in_a_row_are_told_apart() {
+    assert_eq!(made(split::json, "{\"a\":1}{\"a\":2}").unwrap(), ["{\"a\":1}", "{\"a\":2}"]);
+    assert_eq!(made(split::json, " {\"a\":\"}\"}\n\t{} ").unwrap(), ["{\"a\":\"}\"}", "{}"]);
+    assert_eq!(made(split::json, " \n").unwrap(), [""; 0]);
+    assert!(made(split::json, "{}[1]").unwrap_err().contains("at byte 2"));
+    assert!(made(split::json, "{} {\"a\"").unwrap_err().contains("behind byte 3"));
+}
+
+#[test]
+fn pieces_between_delimiters_are_records_and_empty_ones_are_not() {
+    let by = |delimiter: &'static str| {
+        move |data: &Bytes, out: &mut Vec<Bytes>| {
+            split::delimited(data, delimiter.as_bytes(), out);
+            Ok(())
+        }
+    };
+    assert_eq!(made(by("####"), "a####b###c####").unwrap(), ["a", "b###c"]);
+    assert_eq!(made(by("|"), "||a|").unwrap(), ["a"]);
+    assert_eq!(made(by("|"), "").unwrap(), [""; 0]);
+}
+
+#[test]
+fn messages_of_a_log_group_are_taken_out() {
+    let data = r#"{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s",
+        "subscriptionFilters":["f"],"logEvents":[{"id":"1","timestamp":1,"message":"plain"},
+        {"id":"2","timestamp":2,"message":"with \"quotes\""}]}"#;
+    assert_eq!(made(log_messages::messages, data).unwrap(), ["plain", "with \"quotes\""]);
+    let control = r#"{"messageType":"CONTROL_MESSAGE","logEvents":[{"message":"CWL CONTROL MESSAGE"}]}"#;
+    assert_eq!(made(log_messages::messages, control).unwrap(), [""; 0]);
+    assert!(made(log_messages::messages, "{}").unwrap_err().contains("messageType"));
+    assert!(made(log_messages::messages, r#"{"messageType":"X"}"#).unwrap_err().contains("\"X\""));
+}
+
+#[test]
+fn a_query_tells_its_keys_and_where_it_is_wrong() {
+    let keys = |query: &str| query::query_keys(query).map_err(|error| error.to_string());
+    assert_eq!(
+        keys("{a: .x.y, \"b\": (.t | strftime(\"%Y\")), c}"),
+        Ok(Some(vec!["a".into(), "b".into(), "c".into()]))
+    );
+    assert_eq!(keys(". | {a}"), Ok(None));
+    assert_eq!(keys("{(.k): 1}"), Ok(None));
+    assert_eq!(keys("{a: .b | nothing}"), Err("the filter \"nothing\" is not defined".to_owned()));
+    assert!(keys("{a: ").is_err());
+    assert!(keys(".a[").is_err());
+}
+
+#[test]
+fn queries_run_on_strict_json_of_limited_depth() {
+    let query = query::Query::compile("{k: .a[1].b}").unwrap();
+    assert_eq!(query.first(br#"{"a":[0,{"b":"x"}]}"#).unwrap().to_string(), r#"{"k":"x"}"#);
+    assert!(query.first(b"{'a':1}").unwrap_err().contains("no JSON document"));
+    assert!(query.first(b"{} {}").unwrap_err().contains("no JSON document"));
+    assert!(query.first(&vec![b'['; 1 << 20]).unwrap_err().contains("recursion limit"));
+    assert!(query.first(br#"{"a":1}"#).unwrap_err().contains("the query failed"));
+    let nothing = query::Query::compile("empty").unwrap();
+    assert!(nothing.first(b"{}").unwrap_err().contains("no output"));
+    let dates =
+        query::Query::compile("{day: (.at | strptime(\"%Y-%m-%dT%H:%M:%SZ\") | mktime | strftime(\"%d\"))}");
+    assert_eq!(
+        dates.unwrap().first(br#"{"at":"2026-11-22T08:50:13Z"}"#).unwrap().to_string(),
+        r#"{"day":"22"}"#
+    );
+}
+
+#[test]
+fn a_small_record_does_not_become_a_large_one() {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    for _ in 0..40 {
+        encoder.write_all(&vec![0; 1 << 20]).unwrap();
+    }
+    let bomb = Bytes::from(encoder.finish().unwrap());
+    assert!(bomb.len() < 100_000);
+    assert!(decompress::gunzip(&bomb).unwrap_err().reason.contains("larger than"));
+}
+
+#[test]
+fn an_account_that_loses_a_record_does_not_balance() {
+    let one = Count { records: 1, bytes: 3 };
+    let mut tally = Tally { taken: one, ..Tally::default() };
+    assert!(!tally.balances());
+    tally.dropped = one;
+    assert!(tally.balances());
+    tally.made = Change { records: 1, bytes: 0 };
+    assert!(!tally.balances());
+}
