@@ -6,4 +6,5 @@ mod operators;
 mod outside;
 mod partitions;
 mod rig;
+mod tables;
 mod trouble;

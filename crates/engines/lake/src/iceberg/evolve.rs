@@ -51,6 +51,15 @@ pub fn evolved(
     schema: &Schema,
     records: &[Bytes],
 ) -> Result<Option<Schema>, IcebergError> {
+    extended(metadata.last_column_id(), schema, records)
+}
+
+/// The schema of a new table for these records, or `None` if they have nothing for a column.
+pub fn inferred(records: &[Bytes]) -> Result<Option<Schema>, IcebergError> {
+    extended(0, &Schema::builder().build()?, records)
+}
+
+fn extended(last_column_id: i32, schema: &Schema, records: &[Bytes]) -> Result<Option<Schema>, IcebergError> {
     let mut fields: Vec<NestedFieldRef> = schema.as_struct().fields().to_vec();
     let known: BTreeMap<String, usize> =
         fields.iter().enumerate().map(|(at, field)| (field.name.to_lowercase(), at)).collect();
@@ -68,7 +77,7 @@ pub fn evolved(
             }
         }
     }
-    let mut next_id = metadata.last_column_id().max(schema.highest_field_id()) + 1;
+    let mut next_id = last_column_id.max(schema.highest_field_id()) + 1;
     for (name, shape) in found {
         if fields.len() >= COLUMNS_MAX {
             break;

@@ -188,7 +188,7 @@ fn normal(file: &str) -> String {
 
 /// Whether the table leaves the deleting of its files to us.
 fn collects(table: &IcebergTable) -> bool {
-    !table.metadata().properties().get(COLLECT_PROPERTY).is_some_and(|value| value == "false")
+    table.metadata().properties().get(COLLECT_PROPERTY).is_none_or(|value| value != "false")
 }
 
 /// The snapshots to forget: not one that a branch or tag needs, and never the current one.

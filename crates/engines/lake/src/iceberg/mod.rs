@@ -47,12 +47,13 @@ use meta::Revision;
 use objects::Objects;
 use rt::Rt;
 
+pub use ::iceberg::spec::Schema;
 pub use commit::{AddedFile, COMMIT_ATTEMPTS_MAX, Change, Committed, Prepared};
 pub use compact::{CompactSettings, Compacted};
 pub use create::Creation;
 pub use data::{DataSettings, DataWriter, NewFile, Placed};
 pub use error::IcebergError;
-pub use evolve::{COLUMNS_MAX, evolved};
+pub use evolve::{COLUMNS_MAX, evolved, inferred};
 pub use expire::{ExpireSettings, Expired};
 pub use load::SnapshotInfo;
 pub use schema::{PartitionBy, from_columns, hive_type, to_arrow};

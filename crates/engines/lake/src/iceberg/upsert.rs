@@ -340,6 +340,11 @@ impl UpsertWriter {
         }
     }
 
+    /// As [`DataWriter::evolve`]. The key's columns stay where they are.
+    pub async fn evolve(&mut self, schema: Arc<::iceberg::spec::Schema>) -> Result<(), IcebergError> {
+        self.writer.evolve(schema).await
+    }
+
     /// Bytes of memory held.
     pub fn memory_size(&self) -> usize {
         self.writer.memory_size() + self.last.len() * size_of::<(KeyHash, Option<Place>)>() * 2

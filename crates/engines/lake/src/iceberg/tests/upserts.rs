@@ -140,7 +140,7 @@ async fn history_equals_its_model(steps: Vec<Step>, by: &[&str]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn any_history_equals_its_model_at_every_snapshot(
