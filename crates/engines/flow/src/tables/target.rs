@@ -91,7 +91,8 @@ impl Target {
     pub(super) fn decode(&self, records: &[Bytes]) -> Result<(Arc<Form>, Decoded), String> {
         let form = Arc::clone(&self.form.lock());
         let decoded = form.decode(records)?;
-        if !self.evolve || !(decoded.unknown_keys || !decoded.rejected.is_empty()) {
+        let complete = !decoded.unknown_keys && decoded.rejected.is_empty();
+        if complete || !self.evolve {
             return Ok((form, decoded));
         }
         let newer = {
