@@ -300,9 +300,7 @@ impl FlowSpec {
             Encode::Raw(_) => {}
             Encode::Parquet(_) => kinds.push(FailureKind::Format),
             Encode::Requests(requests) => kinds.push(requests.failure.kind()),
-        }
-        if matches!(self.encode, Encode::Iceberg(_)) {
-            kinds.push(FailureKind::Table);
+            Encode::Iceberg(_) => kinds.push(FailureKind::Table),
         }
         let kind = |operator: &Operator| match operator {
             Operator::Decompress => FailureKind::Decompression,
