@@ -12,6 +12,7 @@ use flow::{Flow, FlowSettings};
 use glue::Glue;
 use kinesis::{Kinesis, KinesisSettings};
 use lake::Lake;
+use lake::iceberg::UpkeepSettings;
 use log::{Log, LogSettings};
 use meta::Meta;
 use metrics::Metrics;
@@ -65,6 +66,8 @@ async fn engines(config: &Config, data_dir: &DataDir, rt: &Rt) -> Result<Engines
     let objects = Objects::open(&path.join("objects"), meta.clone(), rt.clone()).await?;
     let log = Log::open(&path.join("log"), meta.clone(), rt.clone(), LogSettings::default()).await?;
     let lake = Lake::new(meta.clone(), objects.clone(), rt.clone());
+    let iceberg = lake.iceberg().clone();
+    rt.spawn("iceberg upkeep", async move { iceberg.run_upkeep(UpkeepSettings::default()).await });
     let settings = QuerySettings { spill_directory: Some(path.join("spill")), ..QuerySettings::default() };
     let query = Engine::new(rt.clone(), lake.clone(), settings);
     let flow = Flow::new(

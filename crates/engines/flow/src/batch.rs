@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::compress::Compressor;
 use crate::convert::{Converted, Converter, Group};
-use crate::encode::archived_name;
+use crate::encode::{Payload, archived_name};
 use crate::failpoints::at;
 use crate::lanes::{Done, Lanes};
 use crate::output::{Output, Sealed};
@@ -22,6 +22,7 @@ use crate::reader::{CHUNK_BYTES, Chunk, Reader};
 use crate::records::{Count, Errors, Failures, Refusal, Tally};
 use crate::reject::{Attempt, Cause, FailureKind};
 use crate::requests::{Progress, Refused, Requests};
+use crate::tables::lanes::{TableBatch, TableLanes};
 use crate::{Compression, Encode, FlowError};
 
 /// Chunks that are converted at the same time, ahead of the one that is being encoded.
@@ -41,6 +42,7 @@ pub(crate) struct Outcome {
     pub(crate) objects: Vec<Sealed>,
     /// The keys of those that hold delivered records.
     pub(crate) data_keys: Vec<String>,
+    pub(crate) tables: Vec<TableBatch>,
 }
 
 /// Memory that the batch needs at most, in bytes. `partition_bytes` is the budget of all its partitions.
@@ -52,7 +54,8 @@ pub(crate) fn memory_bytes(plan: &Plan, partition_bytes: usize) -> u64 {
     }
     let chunks = (CHUNK_BYTES * (CONVERSIONS_AT_ONCE + 2)) as u64;
     // Encoded rows are held until their row group is closed; they are rarely half of their source.
-    let encoded = if plan.partitioned.is_some() { partition_bytes as u64 } else { batch / 2 };
+    let spread = plan.partitioned.is_some() || matches!(plan.spec.encode, Encode::Iceberg(_));
+    let encoded = if spread { partition_bytes as u64 } else { batch / 2 };
     batch.min(chunks) * COPIES + encoded
 }
 
@@ -106,7 +109,7 @@ impl<'a> Batch<'a> {
         progress: &Arc<Mutex<Progress>>,
         now: &Encode,
     ) -> Result<Batch<'a>, FlowError> {
-        let converter = Arc::new(Converter::new(&plan, &parts.functions)?);
+        let converter = Arc::new(Converter::new(&plan, parts)?);
         let ahead = Ahead {
             rt: parts.rt.clone(),
             reader: Reader::new(parts.log.clone(), &plan),
@@ -117,7 +120,12 @@ impl<'a> Batch<'a> {
         let lanes = Lanes::new(parts, plan.clone());
         let requests = Requests::new(parts, &plan, progress, now);
         let (errors, backup, tally) = (BTreeMap::new(), None, Tally::default());
-        let writing = Writing { parts, plan, gate, converter, lanes, requests, errors, backup, tally };
+        let tables = match &plan.spec.encode {
+            Encode::Iceberg(encode) => Some(TableLanes::new(parts, encode.as_ref().clone())),
+            _ => None,
+        };
+        let writing =
+            Writing { parts, plan, gate, converter, lanes, tables, requests, errors, backup, tally };
         Ok(Batch { ahead, writing })
     }
 
@@ -153,7 +161,7 @@ struct Ahead {
     reader: Reader,
     converter: Arc<Converter>,
     /// In the order of the batch.
-    converting: VecDeque<Task<Converted>>,
+    converting: VecDeque<Task<Result<Converted, FlowError>>>,
     /// To the end of the batch.
     read: bool,
 }
@@ -167,7 +175,7 @@ impl Ahead {
             }
         }
         match self.converting.pop_front() {
-            Some(task) => Ok(Some(task.await.map_err(FlowError::Convert)?)),
+            Some(task) => Ok(Some(task.await.map_err(FlowError::Convert)??)),
             None => Ok(None),
         }
     }
@@ -187,6 +195,8 @@ struct Writing<'a> {
     lanes: Lanes<'a>,
     /// In place of lanes, if records go to a place outside.
     requests: Option<Requests<'a>>,
+    /// In the place of `lanes` for rows of Iceberg tables.
+    tables: Option<TableLanes<'a>>,
     /// By key: kinds of failure may share an object.
     errors: BTreeMap<String, Output>,
     backup: Option<Copying>,
@@ -207,7 +217,7 @@ impl Writing<'_> {
         let Converted { groups, mut tally, mut failures, backup } = converted;
         let mut admitted = Vec::with_capacity(groups.len());
         for group in groups {
-            if self.lanes.admit(&group)? {
+            if self.tables.is_some() || self.lanes.admit(&group)? {
                 admitted.push(group);
             } else {
                 self.refuse(group, &mut tally, &mut failures);
@@ -218,6 +228,9 @@ impl Writing<'_> {
             self.write_errors(kind, lines.into()).await?;
         }
         self.copy(backup).await?;
+        if self.tables.is_some() {
+            return self.write_rows(admitted).await;
+        }
         let ready = self.lanes.encode(admitted).await?;
         if !ready.is_empty() || self.lanes.is_over_budget() {
             self.gate.pass().await?;
@@ -261,6 +274,17 @@ impl Writing<'_> {
         Ok(())
     }
 
+    async fn write_rows(&mut self, groups: Vec<Group>) -> Result<(), FlowError> {
+        self.gate.pass().await?;
+        let tables = self.tables.as_mut().expect("only batches for tables have rows of them");
+        for group in groups {
+            if let Payload::Table(rows) = group.payload {
+                tables.write(*rows).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Too many partitions are open for this one.
     fn refuse(&self, group: Group, tally: &mut Tally, failures: &mut Failures) {
         let refusal = Refusal::new(Cause::PartitionsLimit, PARTITIONS_EXCEEDED);
@@ -290,6 +314,10 @@ impl Writing<'_> {
             let refused = requests.finish().await?;
             self.not_taken(refused).await?;
         }
+        let tables = match self.tables.take() {
+            Some(tables) => tables.finish().await?,
+            None => Vec::new(),
+        };
         let done = self.lanes.finish().await?;
         let (data_keys, mut objects): (Vec<_>, Vec<_>) =
             done.into_iter().map(|Done { key, object }| (key, object)).unzip();
@@ -302,7 +330,7 @@ impl Writing<'_> {
             self.parts.pass(at::AFTER_BACKUP_OBJECT).await?;
         }
         debug_assert!(self.tally.balances(), "every record is accounted for: {:?}", self.tally);
-        Ok(Outcome { ends, tally: self.tally, missing, objects, data_keys })
+        Ok(Outcome { ends, tally: self.tally, missing, objects, data_keys, tables })
     }
 
     async fn write_errors(&mut self, kind: FailureKind, lines: Bytes) -> Result<(), FlowError> {

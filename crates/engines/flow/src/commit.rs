@@ -14,7 +14,7 @@ use crate::parts::Parts;
 use crate::plan::Plan;
 use crate::records::Tally;
 use crate::state::State;
-use crate::{Encode, FlowError, FlowId, ParquetEncode, output, register};
+use crate::{Encode, FlowError, FlowId, ParquetEncode, output, register, tables};
 
 /// Makes the batch in work happen: objects, offsets, ledger, partition, and the plan of the batch after
 /// it, if there is one already.
@@ -32,11 +32,15 @@ pub(crate) async fn commit(
     }
     let txn = state.settle(id, &ledger, &outcome.ends, next.as_deref());
     let txn = txn.merge(registration(parts, &plan, &outcome).await?);
-    let Outcome { ends, objects, .. } = outcome;
+    let Outcome { ends, objects, tables, .. } = outcome;
     parts.pass(at::BEFORE_COMMIT).await?;
     // A conflict: the partition was added, the table dropped or the delivery changed by somebody else.
     // Then the batch is redone, which costs time and changes nothing.
-    let revision = output::publish(&parts.objects, &plan.spec.sink.bucket, objects, txn).await?;
+    let revision = if tables.is_empty() {
+        output::publish(&parts.objects, &plan.spec.sink.bucket, objects, txn).await?
+    } else {
+        tables::publish::publish(parts, id, &plan, tables, objects, txn).await?
+    };
     state.settled(ledger, &ends, next, revision);
     parts.pass(at::AFTER_COMMIT).await?;
     if plan.spec.source.trim {
@@ -46,7 +50,8 @@ pub(crate) async fn commit(
 }
 
 fn settled_ledger(parts: &Parts, before: &Ledger, plan: &Plan, outcome: &Outcome) -> Ledger {
-    let Outcome { tally, missing, objects, .. } = outcome;
+    let Outcome { tally, missing, objects, tables, .. } = outcome;
+    let files = || tables.iter().flat_map(|table| &table.staged);
     let Tally { taken, made, delivered, rejected, dropped } = tally;
     Ledger {
         taken_records: before.taken_records + taken.records,
@@ -60,8 +65,10 @@ fn settled_ledger(parts: &Parts, before: &Ledger, plan: &Plan, outcome: &Outcome
         dropped_records: before.dropped_records + dropped.records,
         dropped_bytes: before.dropped_bytes + dropped.bytes,
         missing_records: before.missing_records + missing,
-        objects: before.objects + objects.len() as u64,
-        object_bytes: before.object_bytes + objects.iter().map(output::Sealed::size).sum::<u64>(),
+        objects: before.objects + objects.len() as u64 + files().count() as u64,
+        object_bytes: before.object_bytes
+            + objects.iter().map(output::Sealed::size).sum::<u64>()
+            + files().map(objects::Staged::size).sum::<u64>(),
         batches: plan.batch,
         committed: Some(parts.rt.now()),
         committed_oldest: Some(plan.oldest),

@@ -12,13 +12,14 @@ use lake::json::Decoder;
 use rt::Rt;
 
 use crate::encode::{Payload, schema};
-use crate::functions::Functions;
 use crate::operators::{InlineStep, Step, steps};
+use crate::parts::Parts;
 use crate::plan::{PartitionedKey, Plan};
 use crate::prefix::{KeyPart, KeySource};
 use crate::reader::{Chunk, Origin};
 use crate::records::{Count, Errors, Failures, Keys, Records, Refusal, Tally, Work};
 use crate::reject::{Attempt, Cause};
+use crate::tables::Tables;
 use crate::{Encode, FlowError};
 
 /// The longest key an object may have.
@@ -39,6 +40,7 @@ enum Kind {
     Raw { delimiter: Vec<u8> },
     Rows(Decoder),
     Records,
+    Tables(Arc<Tables>),
 }
 
 /// What became of a chunk.
@@ -73,7 +75,7 @@ struct Partitions {
 }
 
 impl Converter {
-    pub(crate) fn new(plan: &Plan, functions: &Arc<dyn Functions>) -> Result<Converter, FlowError> {
+    pub(crate) fn new(plan: &Plan, parts: &Parts) -> Result<Converter, FlowError> {
         let table: Option<&Table> = plan.table.as_ref();
         let kind = match &plan.spec.encode {
             Encode::Raw(raw) => {
@@ -84,11 +86,14 @@ impl Converter {
                 let decoder = Decoder::new(schema(table)?, parquet.json.clone());
                 Kind::Rows(decoder.map_err(|error| FlowError::Schema(Box::new(error)))?)
             }
+            Encode::Iceberg(iceberg) => {
+                Kind::Tables(Arc::new(Tables::new(parts.lake.clone(), iceberg.as_ref().clone())))
+            }
         };
         let attempt = Attempt { planned: plan.planned, table_version: table.map(|table| table.version) };
         let partitions = plan.partitioned.as_ref().map(Partitions::new);
         Ok(Converter {
-            steps: steps(plan, functions)?,
+            steps: steps(plan, &parts.functions)?,
             kind,
             errors: Errors { shape: plan.spec.sink.errors.clone(), attempt },
             partitions,
@@ -101,7 +106,7 @@ impl Converter {
         &self.errors
     }
 
-    pub(crate) async fn convert(self: Arc<Self>, rt: Rt, chunk: Chunk) -> Converted {
+    pub(crate) async fn convert(self: Arc<Self>, rt: Rt, chunk: Chunk) -> Result<Converted, FlowError> {
         let backup = if self.backup { chunk.data.concat() } else { Vec::new() };
         let mut work = Work::new(chunk);
         let (last, first) = self.steps.split_last().expect("a pipeline ends with a step that may be empty");
@@ -120,8 +125,18 @@ impl Converter {
         }
         debug_assert!(matches!(last, Step::Inline(_)), "functions are called between other steps");
         let this = Arc::clone(&self);
-        rt.blocking("flow-convert", move || this.encodable(this.inline(this.steps.len() - 1, work), backup))
-            .await
+        let Kind::Tables(tables) = &self.kind else {
+            let convert = move || this.encodable(this.inline(this.steps.len() - 1, work), backup);
+            return Ok(rt.blocking("flow-convert", convert).await);
+        };
+        let mut work = rt.blocking("flow-operate", move || this.inline(this.steps.len() - 1, work)).await;
+        let routed = tables.route(&mut work, &self.errors).await?;
+        let (this, tables) = (Arc::clone(&self), Arc::clone(tables));
+        let convert = move || {
+            let groups = tables.groups(routed, &mut work, &this.errors);
+            Converted { groups, tally: work.tally, failures: work.failures, backup }
+        };
+        Ok(rt.blocking("flow-convert", convert).await)
     }
 
     fn inline(&self, step: usize, mut work: Work) -> Work {
@@ -138,6 +153,7 @@ impl Converter {
             Kind::Raw { delimiter } => self.raw(records, delimiter, &mut work),
             Kind::Rows(decoder) => self.rows(records, decoder, &mut work),
             Kind::Records => plain(records, &mut work.tally),
+            Kind::Tables(_) => unreachable!("rows of tables are not encoded here"),
         };
         Converted { groups, tally: work.tally, failures: work.failures, backup }
     }

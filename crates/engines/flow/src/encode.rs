@@ -4,6 +4,7 @@ use bytes::Bytes;
 use lake::Table;
 
 use crate::compress::Compressor;
+use crate::tables::TableRows;
 use crate::{Encode, FlowError, ParquetEncode};
 
 pub(crate) enum Payload {
@@ -11,6 +12,7 @@ pub(crate) enum Payload {
     Rows(arrow::array::RecordBatch),
     /// The members of the group, which are no bytes of an object.
     Records,
+    Table(Box<TableRows>),
 }
 
 /// Writes payloads as the content of one object. What is returned is to be appended to the object.
@@ -30,6 +32,7 @@ impl Encoder {
                 let writer = lake::parquet::Writer::new(schema(table)?, settings).map_err(parquet_error)?;
                 Ok(Encoder::Parquet(Box::new(writer)))
             }
+            Encode::Iceberg(_) => unreachable!("rows of iceberg tables are written by their own lanes"),
         }
     }
 

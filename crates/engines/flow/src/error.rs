@@ -21,6 +21,8 @@ pub enum FlowError {
     Sink { bucket: String, source: objects::ObjectError },
     #[error("the table's schema cannot be read")]
     Catalog(#[from] lake::CatalogError),
+    #[error("a table of the delivery failed")]
+    Table(#[source] Box<lake::iceberg::IcebergError>),
     #[error("records cannot be converted to the table's columns")]
     Schema(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("records cannot be converted")]
@@ -41,6 +43,15 @@ pub enum FlowError {
     #[cfg(any(test, feature = "failpoints"))]
     #[error("failpoint {0}")]
     Failpoint(&'static str),
+}
+
+impl From<lake::iceberg::IcebergError> for FlowError {
+    fn from(error: lake::iceberg::IcebergError) -> FlowError {
+        match error {
+            lake::iceberg::IcebergError::Conflict { .. } => FlowError::Conflict,
+            other => FlowError::Table(Box::new(other)),
+        }
+    }
 }
 
 impl From<meta::CommitError> for FlowError {

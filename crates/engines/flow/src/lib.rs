@@ -63,6 +63,7 @@ mod requests;
 mod settings;
 mod spec;
 mod state;
+mod tables;
 mod unwritten;
 
 pub use error::FlowError;
@@ -78,8 +79,8 @@ pub use prefix::{KeySource, PatternError, Prefix, PrefixError};
 pub use reject::{Cause, ErrorField, ErrorShape, ErrorValue, FailureKind};
 pub use settings::FlowSettings;
 pub use spec::{
-    Backup, Buffer, Compression, Encode, FlowId, FlowSpec, ParquetEncode, RawEncode, Sink, Source, SpecError,
-    Start, TableVersion,
+    Backup, Buffer, Compression, Encode, FlowId, FlowSpec, IcebergEncode, IcebergTarget, ParquetEncode,
+    RawEncode, Sink, Source, SpecError, Start, TableVersion,
 };
 
 #[cfg(test)]

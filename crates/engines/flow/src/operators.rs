@@ -16,7 +16,8 @@ use crate::operator::Operator;
 use crate::plan::Plan;
 use crate::prefix::KeySource;
 use crate::records::{Change, Count, Errors, Records, Refusal, Work};
-use crate::{FlowError, Split};
+use crate::tables::ROUTE_KEYS;
+use crate::{Encode, FlowError, Split};
 
 pub(crate) use transform::TransformStep;
 
@@ -34,9 +35,31 @@ pub(crate) enum Step {
     Transform(TransformStep),
 }
 
+/// The keys that a step finds for each record.
+pub(crate) struct Wanted {
+    pub(crate) names: Vec<String>,
+    /// A key that is not there is empty; else its record is refused.
+    pub(crate) optional: bool,
+}
+
+impl Wanted {
+    fn all(names: Vec<String>) -> Wanted {
+        Wanted { names, optional: false }
+    }
+
+    fn optional(names: &[&str]) -> Wanted {
+        Wanted { names: names.iter().map(|name| (*name).to_owned()).collect(), optional: true }
+    }
+}
+
 /// The steps of a plan.
 pub(crate) fn steps(plan: &Plan, functions: &Arc<dyn Functions>) -> Result<Vec<Step>, FlowError> {
-    let keys = |source| plan.partitioned.as_ref().map_or_else(Vec::new, |key| key.keys(source));
+    let routed = matches!(&plan.spec.encode, Encode::Iceberg(encode) if encode.routed);
+    let wanted = |source| match &plan.partitioned {
+        _ if routed => Wanted::optional(&ROUTE_KEYS),
+        Some(key) => Wanted::all(key.keys(source)),
+        None => Wanted::all(Vec::new()),
+    };
     let mut steps = vec![Step::Inline(Vec::new())];
     for operator in &plan.spec.operators {
         let inline = match operator {
@@ -44,11 +67,11 @@ pub(crate) fn steps(plan: &Plan, functions: &Arc<dyn Functions>) -> Result<Vec<S
             Operator::LogMessages => InlineStep::LogMessages,
             Operator::Split(split) => InlineStep::Split(split.clone()),
             Operator::Extract(extract) => {
-                InlineStep::Extract(extract::ExtractStep::new(&extract.query, keys(KeySource::Query))?)
+                InlineStep::Extract(extract::ExtractStep::new(&extract.query, wanted(KeySource::Query))?)
             }
             Operator::Transform(transform) => {
                 let functions = functions.clone();
-                let step = TransformStep::new(transform.clone(), functions, keys(KeySource::Function));
+                let step = TransformStep::new(transform.clone(), functions, wanted(KeySource::Function));
                 steps.push(Step::Transform(step));
                 steps.push(Step::Inline(Vec::new()));
                 continue;

@@ -46,6 +46,10 @@ impl Sealed {
     pub(crate) fn size(&self) -> u64 {
         self.staged.size()
     }
+
+    pub(crate) fn into_staged(self) -> Staged {
+        self.staged
+    }
 }
 
 /// Makes the objects visible and applies `txn`, both or neither.
@@ -63,6 +67,6 @@ pub(crate) async fn publish(
     }
 }
 
-fn sink_error(bucket: &str, source: ObjectError) -> FlowError {
+pub(crate) fn sink_error(bucket: &str, source: ObjectError) -> FlowError {
     FlowError::Sink { bucket: bucket.to_owned(), source }
 }

@@ -124,7 +124,7 @@ impl Parts {
     fn room(&self, plan: &Plan) -> &Room {
         match plan.spec.encode {
             Encode::Requests(_) => &self.requests_room,
-            Encode::Raw(_) | Encode::Parquet(_) => &self.objects_room,
+            Encode::Raw(_) | Encode::Parquet(_) | Encode::Iceberg(_) => &self.objects_room,
         }
     }
 

@@ -18,6 +18,8 @@ pub enum FailureKind {
     Endpoint,
     /// Splunk did not take it.
     Splunk,
+    /// It is no row of the table it was for, or there is no such table.
+    Table,
 }
 
 /// What was wrong with a record, finer than the step it failed in.
@@ -48,6 +50,8 @@ pub enum Cause {
     Endpoint,
     /// Splunk did not take it.
     Splunk,
+    /// It is no row of its table.
+    Table,
 }
 
 impl Cause {
@@ -57,6 +61,7 @@ impl Cause {
             Cause::Decompression => FailureKind::Decompression,
             Cause::Endpoint => FailureKind::Endpoint,
             Cause::Splunk => FailureKind::Splunk,
+            Cause::Table => FailureKind::Table,
             Cause::LogMessages
             | Cause::Split
             | Cause::FunctionRefused
@@ -79,6 +84,7 @@ impl FailureKind {
             FailureKind::Decompression => "decompression-failed",
             FailureKind::Endpoint => "http-endpoint-failed",
             FailureKind::Splunk => "splunk-failed",
+            FailureKind::Table => "iceberg-failed",
         }
     }
 }

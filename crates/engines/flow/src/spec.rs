@@ -92,6 +92,7 @@ pub enum Encode {
     Parquet(Box<ParquetEncode>),
     /// To a place outside, not into the sink, which keeps what was not taken there.
     Requests(Box<RequestEncode>),
+    Iceberg(Box<IcebergEncode>),
 }
 
 /// Records one after the other as they are.
@@ -123,6 +124,37 @@ pub struct ParquetEncode {
     pub version: TableVersion,
     pub json: JsonOptions,
     pub parquet: ParquetSettings,
+}
+
+/// JSON records to rows of Iceberg tables. The sink's bucket and error prefix take what is rejected; the names of
+/// data files are the tables' own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IcebergEncode {
+    pub scope: Scope,
+    /// Tables with settings of their own. With a single one it takes every record that names no other; records
+    /// may name further tables, which are appended to.
+    pub tables: Vec<IcebergTarget>,
+    /// Unique keys are not looked at: every record is a new row.
+    pub append_only: bool,
+    /// A field that the table does not know becomes a column.
+    pub evolve: bool,
+    /// `s3://bucket/prefix`: a table that does not exist is made below it, with the columns of its first records.
+    pub warehouse: Option<String>,
+    /// Operators say with the keys `destinationDatabaseName`, `destinationTableName` and `operation` (`insert`,
+    /// `update`, `delete`) what becomes of a record.
+    pub routed: bool,
+    pub json: JsonOptions,
+    pub parquet: ParquetSettings,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IcebergTarget {
+    pub database: String,
+    pub table: String,
+    /// A record replaces the row with the same values in these columns. Empty: every record is a new row.
+    pub unique_keys: Vec<String>,
+    /// Columns by whose values a table that is made here is partitioned.
+    pub partition_by: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,7 +248,7 @@ impl FlowSpec {
         }
         let raw = match &self.encode {
             Encode::Raw(raw) => Some(raw.compression),
-            Encode::Parquet(_) | Encode::Requests(_) => None,
+            Encode::Parquet(_) | Encode::Requests(_) | Encode::Iceberg(_) => None,
         };
         let zip =
             [raw, self.backup.as_ref().map(|backup| backup.compression)].contains(&Some(Compression::Zip));
@@ -268,6 +300,7 @@ impl FlowSpec {
             Encode::Raw(_) => {}
             Encode::Parquet(_) => kinds.push(FailureKind::Format),
             Encode::Requests(requests) => kinds.push(requests.failure.kind()),
+            Encode::Iceberg(_) => kinds.push(FailureKind::Table),
         }
         let kind = |operator: &Operator| match operator {
             Operator::Decompress => FailureKind::Decompression,

@@ -7,5 +7,6 @@ mod operators;
 mod outside;
 mod partitions;
 mod rig;
+mod tables;
 mod transforming;
 mod trouble;

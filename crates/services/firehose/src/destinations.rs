@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use crate::model::{
     CreateDeliveryStreamInput, DestinationDescription, ExtendedS3DestinationConfiguration,
-    HttpEndpointDestinationConfiguration, SplunkDestinationConfiguration, UpdateDestinationInput, error,
+    HttpEndpointDestinationConfiguration, IcebergDestinationConfiguration, SplunkDestinationConfiguration,
+    UpdateDestinationInput, error,
 };
 use crate::stream::DESTINATION_ID;
-use crate::{Firehose, destination, http_endpoint, splunk};
+use crate::{Firehose, destination, http_endpoint, iceberg, splunk};
 
 /// Settings as they were given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +19,7 @@ use crate::{Firehose, destination, http_endpoint, splunk};
 pub(crate) enum Destination {
     S3(Box<ExtendedS3DestinationConfiguration>),
     HttpEndpoint(Box<HttpEndpointDestinationConfiguration>),
+    Iceberg(Box<IcebergDestinationConfiguration>),
     Splunk {
         settings: Box<SplunkDestinationConfiguration>,
         /// A UUID that belongs to this destination alone.
@@ -37,6 +39,7 @@ enum Stored {
 enum Tagged {
     S3(Box<ExtendedS3DestinationConfiguration>),
     HttpEndpoint(Box<HttpEndpointDestinationConfiguration>),
+    Iceberg(Box<IcebergDestinationConfiguration>),
     Splunk { settings: Box<SplunkDestinationConfiguration>, channel: String },
 }
 
@@ -45,6 +48,7 @@ impl From<Stored> for Destination {
         match stored {
             Stored::S3(settings) | Stored::Tagged(Tagged::S3(settings)) => Destination::S3(settings),
             Stored::Tagged(Tagged::HttpEndpoint(settings)) => Destination::HttpEndpoint(settings),
+            Stored::Tagged(Tagged::Iceberg(settings)) => Destination::Iceberg(settings),
             Stored::Tagged(Tagged::Splunk { settings, channel }) => Destination::Splunk { settings, channel },
         }
     }
@@ -57,7 +61,14 @@ impl Firehose {
             || input.s3_destination_configuration.is_some();
         let (endpoint, splunk) =
             (&input.http_endpoint_destination_configuration, &input.splunk_destination_configuration);
+        let iceberg = &input.iceberg_destination_configuration;
         match (s3, endpoint, splunk) {
+            (false, None, None) if iceberg.is_some() => {
+                Ok(Destination::Iceberg(Box::new(iceberg.clone().unwrap_or_default())))
+            }
+            _ if iceberg.is_some() => Err(error::invalid_argument_exception(
+                "Exactly one destination configuration is supported for a Firehose",
+            )),
             (false, Some(settings), None) => Ok(Destination::HttpEndpoint(Box::new(settings.clone()))),
             (false, None, Some(settings)) => {
                 Ok(Destination::Splunk { settings: Box::new(settings.clone()), channel: self.rt.uuid() })
@@ -87,6 +98,7 @@ impl Firehose {
             Destination::HttpEndpoint(settings) => {
                 http_endpoint::delivery(ctx, name, version, source, settings)?
             }
+            Destination::Iceberg(settings) => iceberg::delivery(ctx, name, version, source, settings)?,
             Destination::Splunk { settings, channel } => {
                 splunk::delivery(name, version, source, settings, channel)?
             }
@@ -103,11 +115,13 @@ impl Destination {
             input.extended_s3_destination_update.is_some() || input.s3_destination_update.is_some(),
             input.http_endpoint_destination_update.is_some(),
             input.splunk_destination_update.is_some(),
+            input.iceberg_destination_update.is_some(),
         ];
         let kind = match self {
             Destination::S3(_) => 0,
             Destination::HttpEndpoint(_) => 1,
             Destination::Splunk { .. } => 2,
+            Destination::Iceberg(_) => 3,
         };
         if given.iter().filter(|given| **given).count() > 1 {
             return Err(error::invalid_argument_exception(
@@ -127,6 +141,9 @@ impl Destination {
                 let update = input.http_endpoint_destination_update.as_ref();
                 merged(settings, update).map(Destination::HttpEndpoint)
             }
+            Destination::Iceberg(settings) => {
+                merged(settings, input.iceberg_destination_update.as_ref()).map(Destination::Iceberg)
+            }
             Destination::Splunk { settings, channel } => {
                 let settings = merged(settings, input.splunk_destination_update.as_ref())?;
                 Ok(Destination::Splunk { settings, channel: channel.clone() })
@@ -142,6 +159,11 @@ impl Destination {
             Destination::HttpEndpoint(settings) => DestinationDescription {
                 destination_id,
                 http_endpoint_destination_description: Some(http_endpoint::describe(settings)),
+                ..DestinationDescription::default()
+            },
+            Destination::Iceberg(settings) => DestinationDescription {
+                destination_id,
+                iceberg_destination_description: Some(iceberg::describe(settings)),
                 ..DestinationDescription::default()
             },
             Destination::Splunk { settings, .. } => DestinationDescription {
@@ -195,7 +217,8 @@ mod tests {
         let bare = serde_json::to_value(&settings).unwrap();
         assert_eq!(serde_json::from_value::<Destination>(bare).unwrap(), expected);
         let splunk = Destination::Splunk { settings: Box::default(), channel: "c".to_owned() };
-        for destination in [expected, splunk, Destination::HttpEndpoint(Box::default())] {
+        let others = [Destination::HttpEndpoint(Box::default()), Destination::Iceberg(Box::default())];
+        for destination in [expected, splunk].into_iter().chain(others) {
             let stored = serde_json::to_value(&destination).unwrap();
             assert_eq!(serde_json::from_value::<Destination>(stored).unwrap(), destination);
         }

@@ -3,7 +3,7 @@
 use flow::{Cause, ErrorShape, ErrorValue, FailureKind};
 use serde_json::json;
 
-const CODES: [(Cause, &str); 11] = [
+const CODES: [(Cause, &str); 12] = [
     (Cause::Format, "DataFormatConversion.ParseError"),
     (Cause::Decompression, "Decompression.DecompressionFailed"),
     (Cause::LogMessages, "CloudWatchLogProcessing.MessageExtractionFailed"),
@@ -15,6 +15,7 @@ const CODES: [(Cause, &str); 11] = [
     (Cause::FunctionDuplicateRecord, "Lambda.DuplicatedRecordId"),
     (Cause::PartitionKeys, "DynamicPartitioning.MetadataExtractionFailed"),
     (Cause::PartitionsLimit, "DynamicPartitioning.ActivePartitionsLimitExceeded"),
+    (Cause::Table, "Iceberg.InvalidRecord"),
 ];
 
 /// Of records that failed before format conversion.

@@ -17,6 +17,7 @@ mod endpoint;
 mod error;
 mod failures;
 mod http_endpoint;
+mod iceberg;
 mod keys;
 mod ledger;
 mod limits;

@@ -64,6 +64,7 @@ fn destination(spec: &FlowSpec) -> &'static Delivery {
         Encode::Requests(requests) if requests.failure == Cause::Splunk => &known::DELIVERY_TO_SPLUNK,
         Encode::Requests(_) => &known::DELIVERY_TO_HTTP_ENDPOINT,
         Encode::Raw(_) | Encode::Parquet(_) => &known::DELIVERY_TO_S3,
+        Encode::Iceberg(_) => &known::DELIVERY_TO_ICEBERG,
     }
 }
 

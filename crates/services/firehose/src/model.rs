@@ -163,6 +163,8 @@ pub struct CreateDeliveryStreamInput {
     pub http_endpoint_destination_configuration: Option<HttpEndpointDestinationConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<Tag>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iceberg_destination_configuration: Option<IcebergDestinationConfiguration>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -708,6 +710,33 @@ pub struct HttpEndpointRetryOptions {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+pub struct IcebergDestinationConfiguration {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_table_configuration_list: Option<Vec<DestinationTableConfiguration>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema_evolution_configuration: Option<SchemaEvolutionConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table_creation_configuration: Option<TableCreationConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffering_hints: Option<BufferingHints>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud_watch_logging_options: Option<CloudWatchLoggingOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processing_configuration: Option<ProcessingConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_backup_mode: Option<IcebergS3BackupMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_options: Option<RetryOptions>,
+    #[serde(rename = "RoleARN")]
+    pub role_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub append_only: Option<bool>,
+    pub catalog_configuration: CatalogConfiguration,
+    pub s3_configuration: S3DestinationConfiguration,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub struct IcebergDestinationDescription {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destination_table_configuration_list: Option<Vec<DestinationTableConfiguration>>,
@@ -733,6 +762,35 @@ pub struct IcebergDestinationDescription {
     pub catalog_configuration: Option<CatalogConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub s3_destination_description: Option<S3DestinationDescription>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct IcebergDestinationUpdate {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_table_configuration_list: Option<Vec<DestinationTableConfiguration>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema_evolution_configuration: Option<SchemaEvolutionConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table_creation_configuration: Option<TableCreationConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffering_hints: Option<BufferingHints>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud_watch_logging_options: Option<CloudWatchLoggingOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processing_configuration: Option<ProcessingConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_backup_mode: Option<IcebergS3BackupMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_options: Option<RetryOptions>,
+    #[serde(rename = "RoleARN", skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub append_only: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog_configuration: Option<CatalogConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_configuration: Option<S3DestinationConfiguration>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -1337,6 +1395,8 @@ pub struct UpdateDestinationInput {
     pub splunk_destination_update: Option<SplunkDestinationUpdate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_endpoint_destination_update: Option<HttpEndpointDestinationUpdate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iceberg_destination_update: Option<IcebergDestinationUpdate>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -1456,11 +1516,11 @@ pub mod op {
         refused_fields: &[
             RefusedField {
                 path: &["AmazonOpenSearchServerlessDestinationConfiguration"],
-                reason: "destinations are S3, HTTP endpoints and Splunk",
+                reason: "destinations are S3, Iceberg, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &["AmazonopensearchserviceDestinationConfiguration"],
-                reason: "destinations are S3, HTTP endpoints and Splunk",
+                reason: "destinations are S3, Iceberg, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &["DatabaseSourceConfiguration"],
@@ -1472,7 +1532,7 @@ pub mod op {
             },
             RefusedField {
                 path: &["ElasticsearchDestinationConfiguration"],
-                reason: "destinations are S3, HTTP endpoints and Splunk",
+                reason: "destinations are S3, Iceberg, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &[
@@ -1511,8 +1571,21 @@ pub mod op {
                 reason: "there are no encryption keys yet",
             },
             RefusedField {
-                path: &["IcebergDestinationConfiguration"],
-                reason: "destinations are S3, HTTP endpoints and Splunk",
+                path: &[
+                    "IcebergDestinationConfiguration",
+                    "DestinationTableConfigurationList",
+                    "S3ErrorOutputPrefix",
+                ],
+                reason: "errors of all tables go to the error prefix of S3Configuration",
+            },
+            RefusedField {
+                path: &[
+                    "IcebergDestinationConfiguration",
+                    "S3Configuration",
+                    "EncryptionConfiguration",
+                    "KMSEncryptionConfig",
+                ],
+                reason: "there are no encryption keys yet",
             },
             RefusedField {
                 path: &["MSKSourceConfiguration"],
@@ -1520,7 +1593,7 @@ pub mod op {
             },
             RefusedField {
                 path: &["RedshiftDestinationConfiguration"],
-                reason: "destinations are S3, HTTP endpoints and Splunk",
+                reason: "destinations are S3, Iceberg, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &["S3DestinationConfiguration", "EncryptionConfiguration", "KMSEncryptionConfig"],
@@ -1528,7 +1601,7 @@ pub mod op {
             },
             RefusedField {
                 path: &["SnowflakeDestinationConfiguration"],
-                reason: "destinations are S3, HTTP endpoints and Splunk",
+                reason: "destinations are S3, Iceberg, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &[
@@ -1668,15 +1741,15 @@ pub mod op {
         refused_fields: &[
             RefusedField {
                 path: &["AmazonOpenSearchServerlessDestinationUpdate"],
-                reason: "destinations are S3, HTTP endpoints and Splunk",
+                reason: "destinations are S3, Iceberg, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &["AmazonopensearchserviceDestinationUpdate"],
-                reason: "destinations are S3, HTTP endpoints and Splunk",
+                reason: "destinations are S3, Iceberg, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &["ElasticsearchDestinationUpdate"],
-                reason: "destinations are S3, HTTP endpoints and Splunk",
+                reason: "destinations are S3, Iceberg, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &[
@@ -1711,12 +1784,25 @@ pub mod op {
                 reason: "there are no encryption keys yet",
             },
             RefusedField {
-                path: &["IcebergDestinationUpdate"],
-                reason: "destinations are S3, HTTP endpoints and Splunk",
+                path: &[
+                    "IcebergDestinationUpdate",
+                    "DestinationTableConfigurationList",
+                    "S3ErrorOutputPrefix",
+                ],
+                reason: "errors of all tables go to the error prefix of S3Configuration",
+            },
+            RefusedField {
+                path: &[
+                    "IcebergDestinationUpdate",
+                    "S3Configuration",
+                    "EncryptionConfiguration",
+                    "KMSEncryptionConfig",
+                ],
+                reason: "there are no encryption keys yet",
             },
             RefusedField {
                 path: &["RedshiftDestinationUpdate"],
-                reason: "destinations are S3, HTTP endpoints and Splunk",
+                reason: "destinations are S3, Iceberg, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &["S3DestinationUpdate", "EncryptionConfiguration", "KMSEncryptionConfig"],
@@ -1724,7 +1810,7 @@ pub mod op {
             },
             RefusedField {
                 path: &["SnowflakeDestinationUpdate"],
-                reason: "destinations are S3, HTTP endpoints and Splunk",
+                reason: "destinations are S3, Iceberg, HTTP endpoints and Splunk",
             },
             RefusedField {
                 path: &[
@@ -1788,6 +1874,8 @@ mod schema {
     static LOG_GROUP_NAME_PATTERN: Pattern = Pattern::new(r"[\.\-_/#A-Za-z0-9]*", r"[\.\-_/#A-Za-z0-9]*");
     static LOG_STREAM_NAME_PATTERN: Pattern = Pattern::new("[^:*]*", "[^:*]*");
     static DESTINATION_ID_PATTERN: Pattern = Pattern::new("[a-zA-Z0-9-]+", "[a-zA-Z0-9-]+");
+    static STRING_WITH_LETTERS_DIGITS_UNDERSCORES_DOTS_PATTERN: Pattern =
+        Pattern::new(r"[a-zA-Z0-9\.\_]+", r"[a-zA-Z0-9\.\_]+");
     static DELIVERY_STREAM_NAME_PATTERN: Pattern = Pattern::new("[a-zA-Z0-9_.-]+", "[a-zA-Z0-9_.-]+");
     static CUSTOM_TIME_ZONE_PATTERN: Pattern = Pattern::new("^$|[a-zA-Z/_]+", "^$|[a-zA-Z/_]+");
     static FILE_EXTENSION_PATTERN: Pattern =
@@ -1803,6 +1891,10 @@ mod schema {
         Pattern::new(r"^[\p{L}\p{Z}\p{N}_.:\/=+\-@%]*$", r"^[\p{L}\p{Z}\p{N}_.:\/=+\-@%]*$");
     static NON_EMPTY_STRING_WITHOUT_WHITESPACE_PATTERN: Pattern =
         Pattern::new(r"^\S+$", r"^[^ \t\n\x0B\f\r]+$");
+    static GLUE_DATA_CATALOG_ARN_PATTERN: Pattern = Pattern::new(
+        r"arn:.*:glue:.*:\d{12}:catalog(?:(/[a-z0-9_-]+){1,2})?",
+        r"arn:[^\n\r\x{85}\x{2028}\x{2029}]*:glue:[^\n\r\x{85}\x{2028}\x{2029}]*:[0-9]{12}:catalog(?:(/[a-z0-9_-]+){1,2})?",
+    );
     static ROLE_ARN_PATTERN: Pattern = Pattern::new(
         r"arn:.*:iam::\d{12}:role/[a-zA-Z_0-9+=,.@\-_/]+",
         r"arn:[^\n\r\x{85}\x{2028}\x{2029}]*:iam::[0-9]{12}:role/[a-zA-Z_0-9+=,.@\-_/]+",
@@ -1821,6 +1913,8 @@ mod schema {
     );
     static HTTP_ENDPOINT_URL_PATTERN: Pattern =
         Pattern::new("https://.*", r"https://[^\n\r\x{85}\x{2028}\x{2029}]*");
+    static WAREHOUSE_LOCATION_PATTERN: Pattern =
+        Pattern::new(r"s3:\/\/.*", r"s3:\/\/[^\n\r\x{85}\x{2028}\x{2029}]*");
     pub(super) static AMAZON_OPEN_SEARCH_SERVERLESS_BUFFERING_HINTS: Schema = Schema::structure(
         "AmazonOpenSearchServerlessBufferingHints",
         &[Member::new("IntervalInSeconds", &INTEGER), Member::new("SizeInMBs", &INTEGER)],
@@ -1884,7 +1978,10 @@ mod schema {
     );
     pub(super) static CATALOG_CONFIGURATION: Schema = Schema::structure(
         "CatalogConfiguration",
-        &[Member::new("CatalogARN", &STRING), Member::new("WarehouseLocation", &STRING)],
+        &[
+            Member::new("CatalogARN", &GLUE_DATA_CATALOG_ARN),
+            Member::new("WarehouseLocation", &WAREHOUSE_LOCATION),
+        ],
     );
     pub(super) static CLOUD_WATCH_LOGGING_OPTIONS: Schema = Schema::structure(
         "CloudWatchLoggingOptions",
@@ -1926,7 +2023,7 @@ mod schema {
             Member::new("AmazonOpenSearchServerlessDestinationConfiguration", &ANY),
             Member::new("MSKSourceConfiguration", &ANY),
             Member::new("SnowflakeDestinationConfiguration", &ANY),
-            Member::new("IcebergDestinationConfiguration", &ANY),
+            Member::new("IcebergDestinationConfiguration", &ICEBERG_DESTINATION_CONFIGURATION),
             Member::new("DatabaseSourceConfiguration", &ANY),
         ],
     );
@@ -2098,8 +2195,8 @@ mod schema {
     pub(super) static DESTINATION_TABLE_CONFIGURATION: Schema = Schema::structure(
         "DestinationTableConfiguration",
         &[
-            Member::required("DestinationTableName", &STRING),
-            Member::required("DestinationDatabaseName", &STRING),
+            Member::required("DestinationTableName", &STRING_WITH_LETTERS_DIGITS_UNDERSCORES_DOTS),
+            Member::required("DestinationDatabaseName", &STRING_WITH_LETTERS_DIGITS_UNDERSCORES_DOTS),
             Member::new("UniqueKeys", &LIST_OF_NON_EMPTY_STRINGS_WITHOUT_WHITESPACE),
             Member::new("PartitionSpec", &PARTITION_SPEC),
             Member::new("S3ErrorOutputPrefix", &ERROR_OUTPUT_PREFIX),
@@ -2221,6 +2318,8 @@ mod schema {
     );
     pub(super) static FILE_EXTENSION: Schema =
         Schema::string().sized(Some(0), Some(128)).matching(&FILE_EXTENSION_PATTERN);
+    pub(super) static GLUE_DATA_CATALOG_ARN: Schema =
+        Schema::string().sized(Some(1), Some(512)).matching(&GLUE_DATA_CATALOG_ARN_PATTERN);
     pub(super) static HEC_ACKNOWLEDGMENT_TIMEOUT_IN_SECONDS: Schema = Schema::integer(Some(180), Some(600));
     pub(super) static HEC_ENDPOINT: Schema =
         Schema::string().sized(Some(0), Some(2048)).matching(&ERROR_OUTPUT_PREFIX_PATTERN);
@@ -2331,6 +2430,23 @@ mod schema {
         Schema::enumeration(&["FailedDataOnly", "AllData"]);
     pub(super) static HTTP_ENDPOINT_URL: Schema =
         Schema::string().sized(Some(1), Some(1000)).matching(&HTTP_ENDPOINT_URL_PATTERN).sensitive();
+    pub(super) static ICEBERG_DESTINATION_CONFIGURATION: Schema = Schema::structure(
+        "IcebergDestinationConfiguration",
+        &[
+            Member::new("DestinationTableConfigurationList", &DESTINATION_TABLE_CONFIGURATION_LIST),
+            Member::new("SchemaEvolutionConfiguration", &SCHEMA_EVOLUTION_CONFIGURATION),
+            Member::new("TableCreationConfiguration", &TABLE_CREATION_CONFIGURATION),
+            Member::new("BufferingHints", &BUFFERING_HINTS),
+            Member::new("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
+            Member::new("ProcessingConfiguration", &PROCESSING_CONFIGURATION),
+            Member::new("S3BackupMode", &ICEBERG_S3_BACKUP_MODE),
+            Member::new("RetryOptions", &RETRY_OPTIONS),
+            Member::required("RoleARN", &ROLE_ARN),
+            Member::new("AppendOnly", &BOOLEAN),
+            Member::required("CatalogConfiguration", &CATALOG_CONFIGURATION),
+            Member::required("S3Configuration", &S3_DESTINATION_CONFIGURATION),
+        ],
+    );
     pub(super) static ICEBERG_DESTINATION_DESCRIPTION: Schema = Schema::structure(
         "IcebergDestinationDescription",
         &[
@@ -2340,7 +2456,7 @@ mod schema {
             Member::new("BufferingHints", &BUFFERING_HINTS),
             Member::new("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
             Member::new("ProcessingConfiguration", &PROCESSING_CONFIGURATION),
-            Member::new("S3BackupMode", &STRING),
+            Member::new("S3BackupMode", &ICEBERG_S3_BACKUP_MODE),
             Member::new("RetryOptions", &RETRY_OPTIONS),
             Member::new("RoleARN", &ROLE_ARN),
             Member::new("AppendOnly", &BOOLEAN),
@@ -2348,6 +2464,24 @@ mod schema {
             Member::new("S3DestinationDescription", &S3_DESTINATION_DESCRIPTION),
         ],
     );
+    pub(super) static ICEBERG_DESTINATION_UPDATE: Schema = Schema::structure(
+        "IcebergDestinationUpdate",
+        &[
+            Member::new("DestinationTableConfigurationList", &DESTINATION_TABLE_CONFIGURATION_LIST),
+            Member::new("SchemaEvolutionConfiguration", &SCHEMA_EVOLUTION_CONFIGURATION),
+            Member::new("TableCreationConfiguration", &TABLE_CREATION_CONFIGURATION),
+            Member::new("BufferingHints", &BUFFERING_HINTS),
+            Member::new("CloudWatchLoggingOptions", &CLOUD_WATCH_LOGGING_OPTIONS),
+            Member::new("ProcessingConfiguration", &PROCESSING_CONFIGURATION),
+            Member::new("S3BackupMode", &ICEBERG_S3_BACKUP_MODE),
+            Member::new("RetryOptions", &RETRY_OPTIONS),
+            Member::new("RoleARN", &ROLE_ARN),
+            Member::new("AppendOnly", &BOOLEAN),
+            Member::new("CatalogConfiguration", &CATALOG_CONFIGURATION),
+            Member::new("S3Configuration", &S3_DESTINATION_CONFIGURATION),
+        ],
+    );
+    pub(super) static ICEBERG_S3_BACKUP_MODE: Schema = Schema::enumeration(&["FailedDataOnly", "AllData"]);
     pub(super) static INPUT_FORMAT_CONFIGURATION: Schema =
         Schema::structure("InputFormatConfiguration", &[Member::new("Deserializer", &DESERIALIZER)]);
     pub(super) static INTERVAL_IN_SECONDS: Schema = Schema::integer(Some(0), Some(900));
@@ -2746,6 +2880,9 @@ mod schema {
         &[Member::new("DurationInSeconds", &SPLUNK_RETRY_DURATION_IN_SECONDS)],
     );
     pub(super) static SPLUNK_S3_BACKUP_MODE: Schema = Schema::enumeration(&["FailedEventsOnly", "AllEvents"]);
+    pub(super) static STRING_WITH_LETTERS_DIGITS_UNDERSCORES_DOTS: Schema = Schema::string()
+        .sized(Some(1), Some(255))
+        .matching(&STRING_WITH_LETTERS_DIGITS_UNDERSCORES_DOTS_PATTERN);
     pub(super) static SUBNET_ID_LIST: Schema = Schema::list(&NON_EMPTY_STRING_WITHOUT_WHITESPACE);
     pub(super) static TABLE_CREATION_CONFIGURATION: Schema =
         Schema::structure("TableCreationConfiguration", &[Member::required("Enabled", &BOOLEAN)]);
@@ -2790,7 +2927,7 @@ mod schema {
             Member::new("HttpEndpointDestinationUpdate", &HTTP_ENDPOINT_DESTINATION_UPDATE),
             Member::new("AmazonOpenSearchServerlessDestinationUpdate", &ANY),
             Member::new("SnowflakeDestinationUpdate", &ANY),
-            Member::new("IcebergDestinationUpdate", &ANY),
+            Member::new("IcebergDestinationUpdate", &ICEBERG_DESTINATION_UPDATE),
         ],
     );
     pub(super) static UPDATE_DESTINATION_OUTPUT: Schema = Schema::structure("UpdateDestinationOutput", &[]);
@@ -2803,6 +2940,8 @@ mod schema {
             Member::required("VpcId", &NON_EMPTY_STRING_WITHOUT_WHITESPACE),
         ],
     );
+    pub(super) static WAREHOUSE_LOCATION: Schema =
+        Schema::string().sized(Some(1), Some(2048)).matching(&WAREHOUSE_LOCATION_PATTERN);
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use jaq_json::Val;
 
+use super::Wanted;
 use super::query::Query;
 use crate::FlowError;
 use crate::records::{Errors, Keys, Records, Refusal, Work};
@@ -13,11 +14,11 @@ pub(crate) const EMPTY_KEY: &str = "partitionKeys values must not be null or emp
 pub(crate) struct ExtractStep {
     query: Query,
     /// In the order of [`Keys::query`].
-    wanted: Vec<String>,
+    wanted: Wanted,
 }
 
 impl ExtractStep {
-    pub(crate) fn new(query: &str, wanted: Vec<String>) -> Result<ExtractStep, FlowError> {
+    pub(crate) fn new(query: &str, wanted: Wanted) -> Result<ExtractStep, FlowError> {
         let query = Query::compile(query).map_err(crate::SpecError::Query)?;
         Ok(ExtractStep { query, wanted })
     }
@@ -28,7 +29,7 @@ impl ExtractStep {
         for (data, origin, keys) in before.into_each() {
             match self.keys(&data) {
                 Ok(query) => {
-                    let keys = (!self.wanted.is_empty() || keys.is_some())
+                    let keys = (!self.wanted.names.is_empty() || keys.is_some())
                         .then(|| Keys { query, ..keys.unwrap_or_default() });
                     after.push(data, origin, keys);
                 }
@@ -44,14 +45,18 @@ impl ExtractStep {
         let Val::Obj(found) = self.query.first(record)? else {
             return Err("the query's output is no object".to_owned());
         };
-        if found.values().any(is_empty) {
+        if !self.wanted.optional && found.values().any(is_empty) {
             return Err(EMPTY_KEY.to_owned());
         }
         let value = |name: &String| {
             let key = Val::utf8_str(name.clone());
-            found.get(&key).map(text).ok_or_else(|| EMPTY_KEY.to_owned())
+            match found.get(&key).filter(|value| !is_empty(value)) {
+                Some(value) => Ok(text(value)),
+                None if self.wanted.optional => Ok(String::new()),
+                None => Err(EMPTY_KEY.to_owned()),
+            }
         };
-        self.wanted.iter().map(value).collect()
+        self.wanted.names.iter().map(value).collect()
     }
 }
 

@@ -11,6 +11,7 @@ use futures::StreamExt;
 use rt::Rt;
 
 use self::contract::Verdict;
+use super::Wanted;
 use super::extract::EMPTY_KEY;
 use crate::Transform;
 use crate::functions::{Functions, PAYLOAD_BYTES_MAX};
@@ -31,11 +32,11 @@ pub(crate) struct TransformStep {
     spec: Transform,
     functions: Arc<dyn Functions>,
     /// In the order of [`Keys::function`].
-    wanted: Vec<String>,
+    wanted: Wanted,
 }
 
 impl TransformStep {
-    pub(crate) fn new(spec: Transform, functions: Arc<dyn Functions>, wanted: Vec<String>) -> TransformStep {
+    pub(crate) fn new(spec: Transform, functions: Arc<dyn Functions>, wanted: Wanted) -> TransformStep {
         TransformStep { spec, functions, wanted }
     }
 
@@ -55,7 +56,7 @@ impl TransformStep {
                 Ok(None) => work.tally.dropped.add(Count::one(&data)),
                 Ok(Some((made, function))) => {
                     work.tally.made.add(Change::between(Count::one(&data), Count::one(&made)));
-                    let keys = (!self.wanted.is_empty() || keys.is_some())
+                    let keys = (!self.wanted.names.is_empty() || keys.is_some())
                         .then(|| Keys { function, ..keys.unwrap_or_default() });
                     after.push(made, origin, keys);
                 }
@@ -70,9 +71,10 @@ impl TransformStep {
         let Verdict::Ok { data, keys } = verdict else { return Ok(None) };
         let value = |name: &String| {
             let value = keys.get(name).filter(|value| !value.is_empty()).cloned();
+            let value = value.or_else(|| self.wanted.optional.then(String::new));
             value.ok_or_else(|| Refusal::new(Cause::PartitionKeys, EMPTY_KEY))
         };
-        let keys = self.wanted.iter().map(value).collect::<Result<_, _>>()?;
+        let keys = self.wanted.names.iter().map(value).collect::<Result<_, _>>()?;
         Ok(Some((data, keys)))
     }
 

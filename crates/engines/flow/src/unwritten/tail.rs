@@ -151,11 +151,11 @@ impl Tail {
         mut from: Offset,
         pieces: &mut VecDeque<Piece>,
     ) -> Result<(), FlowError> {
-        let converter = Arc::new(Converter::new(plan, &parts.functions)?);
+        let converter = Arc::new(Converter::new(plan, parts)?);
         let mut reader = Reader::new(parts.log.clone(), plan);
         while let Some(chunk) = reader.next().await? {
             let bytes = chunk.bytes as u64;
-            let converted = Arc::clone(&converter).convert(parts.rt.clone(), chunk).await;
+            let converted = Arc::clone(&converter).convert(parts.rt.clone(), chunk).await?;
             let to = reader.ends().next().map_or(from, |(_, end)| end);
             let rows = converted.groups.into_iter().filter_map(|group| self.rows_of(plan, group)).collect();
             pieces.push_back(Piece { from, to, bytes, rows });

@@ -9,13 +9,15 @@ use meta::{Key, Revision, Txn};
 use names::Scope;
 use objects::{PublishError, Staged};
 
-use super::storage::Gathered;
+use super::storage::{Gathered, split};
 use super::{Iceberg, IcebergError, IcebergTable, create, manifests, summary};
 use crate::keys;
 use crate::model::Table;
 
 /// How often an append is moved onto the snapshot of another writer who was faster.
 pub const COMMIT_ATTEMPTS_MAX: usize = 16;
+
+const DELETE_METADATA_PROPERTY: &str = "write.metadata.delete-after-commit.enabled";
 
 /// What a commit does to a table.
 #[derive(Debug, Clone, Default)]
@@ -90,9 +92,12 @@ pub struct Prepared {
 
 /// What a table is once its commit is published.
 pub struct Committed {
+    scope: Scope,
     entry: Table,
     metadata: TableMetadata,
     location: String,
+    /// Metadata files that the table no longer remembers and wants deleted.
+    forgotten: Vec<String>,
 }
 
 impl Committed {
@@ -170,7 +175,12 @@ impl Iceberg {
             let snapshot = self.snapshot(table, change, &files).await?;
             builder = builder.set_branch_snapshot(snapshot, MAIN_BRANCH)?;
         }
-        let mut metadata = builder.remove_snapshots(&change.expired).build()?.metadata;
+        let built = builder.remove_snapshots(&change.expired).build()?;
+        let mut metadata = built.metadata;
+        let mut forgotten = Vec::new();
+        if metadata.properties().get(DELETE_METADATA_PROPERTY).is_some_and(|value| value == "true") {
+            forgotten.extend(built.expired_metadata_logs.into_iter().map(|log| log.metadata_file));
+        }
         if !change.has_files() {
             metadata = self.stamped(metadata)?;
         }
@@ -187,12 +197,25 @@ impl Iceberg {
         entry.updated = self.rt.now();
         let key = keys::table(scope, &entry.database, &entry.name);
         let txn = Txn::new().require_revision(key.clone(), table.revision).put_json(key.clone(), &entry);
-        Ok(Prepared { staged, txn, key, committed: Committed { entry, metadata, location } })
+        let committed = Committed { scope: scope.clone(), entry, metadata, location, forgotten };
+        Ok(Prepared { staged, txn, key, committed })
     }
 
     /// The table after its commit was published as `revision`.
     pub fn committed(&self, committed: Committed, revision: Revision) -> Result<IcebergTable, IcebergError> {
-        let Committed { entry, metadata, location } = committed;
+        let Committed { scope, entry, metadata, location, forgotten } = committed;
+        self.upkeep.note(&scope, &entry.database, &entry.name);
+        if !forgotten.is_empty() {
+            let objects = self.objects.clone();
+            self.rt.spawn("iceberg forget", async move {
+                for file in forgotten {
+                    if let Ok((bucket, key)) = split(&file) {
+                        // What is not deleted now is found later as an orphan.
+                        objects.delete(bucket, key).await.ok();
+                    }
+                }
+            });
+        }
         let table = self.assemble(&entry, &location, metadata)?;
         Ok(IcebergTable { entry, revision, table })
     }

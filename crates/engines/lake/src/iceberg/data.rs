@@ -91,12 +91,7 @@ impl Iceberg {
     ) -> Result<DataWriter, IcebergError> {
         let metadata = table.metadata();
         let spec = metadata.default_partition_spec().clone();
-        let splitter = if spec.is_unpartitioned() {
-            None
-        } else {
-            let bound = Arc::new(spec.as_ref().clone());
-            Some(RecordBatchPartitionSplitter::try_new_with_computed_values(schema.clone(), bound)?)
-        };
+        let splitter = splitter(&spec, &schema)?;
         let data_path = metadata.properties().get("write.data.path");
         let folder = match data_path {
             Some(path) => path.trim_end_matches('/').to_owned(),
@@ -139,6 +134,19 @@ impl DataWriter {
         let (placed, ready) = self.encode(move |encoder| encoder.write(&rows)).await?;
         self.store(ready).await?;
         Ok(placed)
+    }
+
+    /// Goes on with another schema, one that the commit of the files will make the table's. What was written
+    /// so far is closed.
+    pub async fn evolve(&mut self, schema: Arc<Schema>) -> Result<(), IcebergError> {
+        let ready = self.encode(Encoder::close_all).await?;
+        self.store(ready).await?;
+        let encoder = self.encoder.as_mut().expect("a writer is used by one task");
+        encoder.arrow = schema::to_arrow(&schema)?;
+        encoder.splitter = splitter(&self.spec, &schema)?;
+        encoder.schema = Arc::clone(&schema);
+        self.schema = schema;
+        Ok(())
     }
 
     /// Bytes of memory held by files that are not closed.
@@ -199,6 +207,17 @@ impl DataWriter {
         }
         Ok(())
     }
+}
+
+fn splitter(
+    spec: &PartitionSpecRef,
+    schema: &Arc<Schema>,
+) -> Result<Option<RecordBatchPartitionSplitter>, IcebergError> {
+    if spec.is_unpartitioned() {
+        return Ok(None);
+    }
+    let splitter = RecordBatchPartitionSplitter::try_new_with_computed_values(schema.clone(), spec.clone())?;
+    Ok(Some(splitter))
 }
 
 /// Everything of a writer that computes and never waits.

@@ -2,10 +2,11 @@
 //! added, and merged before they are many.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use ::iceberg::spec::{
     DataFile, ManifestContentType, ManifestEntryRef, ManifestFile, ManifestListWriter, ManifestStatus,
-    ManifestWriter, ManifestWriterBuilder, TableMetadata,
+    ManifestWriter, ManifestWriterBuilder, SchemaRef, TableMetadata,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -67,7 +68,11 @@ pub(super) async fn build(
     snapshot_id: i64,
     files: &Gathered,
 ) -> Result<Built, IcebergError> {
-    let making = Making { iceberg, metadata: table.metadata(), snapshot_id, files };
+    let schema = match &change.schema {
+        Some(schema) => Arc::new(schema.clone()),
+        None => table.metadata().current_schema().clone(),
+    };
+    let making = Making { iceberg, metadata: table.metadata(), schema, snapshot_id, files };
     let mut kept = of_snapshot(table, None).await?;
     let mut removed = Vec::new();
     if !change.removed.is_empty() {
@@ -101,6 +106,8 @@ pub(super) async fn write_list(
 struct Making<'a> {
     iceberg: &'a Iceberg,
     metadata: &'a TableMetadata,
+    /// After the change: bounds are read by the schema in the manifest.
+    schema: SchemaRef,
     snapshot_id: i64,
     files: &'a Gathered,
 }
@@ -112,7 +119,7 @@ impl Making<'_> {
         let spec = self.metadata.partition_spec_by_id(spec_id);
         let spec =
             spec.ok_or_else(|| IcebergError::Invalid(format!("partition spec {spec_id} is not known")))?;
-        let schema = self.metadata.current_schema().clone();
+        let schema = self.schema.clone();
         let output = self.files.output(&location);
         let builder =
             ManifestWriterBuilder::new(output, Some(self.snapshot_id), schema, spec.as_ref().clone());

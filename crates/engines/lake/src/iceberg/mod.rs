@@ -10,24 +10,36 @@
 //! * [`Change`] and [`Iceberg::commit`]: the one path for appends, deletes of rows, overwrites, rewrites and
 //!   changes of schema. All files of a commit and the caller's own changes become visible in one moment.
 //!
+//! * [`UpsertWriter`]: rows with unique keys, of which the last one written stays.
+//! * [`evolved`]: what the schema becomes when records have fields it does not know.
+//! * [`Iceberg::run_upkeep`]: compaction, expiry of snapshots, removal of files that nobody has.
+//!
 //! Format version 2 is written; versions 1 and 3 are read.
 
 mod commit;
+mod compact;
 mod create;
 mod data;
+mod deletes;
 mod error;
+mod evolve;
+mod expire;
+mod files;
+mod keys;
 mod load;
 mod manifests;
 mod metrics;
 mod schema;
 mod storage;
 mod summary;
+mod upkeep;
+mod upsert;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::iceberg::io::FileIO;
 use ::iceberg::scan::FileScanTask;
@@ -35,12 +47,18 @@ use meta::Revision;
 use objects::Objects;
 use rt::Rt;
 
+pub use ::iceberg::spec::Schema;
 pub use commit::{AddedFile, COMMIT_ATTEMPTS_MAX, Change, Committed, Prepared};
+pub use compact::{CompactSettings, Compacted};
 pub use create::Creation;
 pub use data::{DataSettings, DataWriter, NewFile, Placed};
 pub use error::IcebergError;
+pub use evolve::{COLUMNS_MAX, evolved, inferred};
+pub use expire::{ExpireSettings, Expired};
 pub use load::SnapshotInfo;
 pub use schema::{PartitionBy, from_columns, hive_type, to_arrow};
+pub use upkeep::{UPKEEP_PROPERTY, UpkeepSettings, UpkeepStatus};
+pub use upsert::{IndexChange, KEYS_MAX, RowOperation, UpsertWriter, Upserts};
 
 use crate::catalog::Catalog;
 use crate::model::Table;
@@ -62,6 +80,10 @@ pub struct Iceberg {
     rt: Rt,
     /// By metadata location, which never changes its content; the latest used last.
     loaded: Arc<Mutex<VecDeque<(String, ::iceberg::table::Table)>>>,
+    /// By the table's UUID, for tables that were upserted into.
+    indexes: Arc<Mutex<HashMap<u128, upsert::KeyIndex>>>,
+    secret: keys::Secret,
+    upkeep: upkeep::Upkeep,
 }
 
 /// A table at one moment.
@@ -77,12 +99,25 @@ pub struct IcebergTable {
 
 impl Iceberg {
     pub(crate) fn new(catalog: Catalog, objects: Objects, rt: Rt) -> Iceberg {
-        Iceberg { catalog, objects, rt, loaded: Arc::default() }
+        let secret = keys::Secret::new(&rt);
+        Iceberg {
+            catalog,
+            objects,
+            rt,
+            loaded: Arc::default(),
+            indexes: Arc::default(),
+            secret,
+            upkeep: upkeep::Upkeep::default(),
+        }
     }
 
     /// Reads and writes files at `s3://bucket/key` in our buckets.
     pub fn file_io(&self) -> FileIO {
         storage::file_io(&self.objects)
+    }
+
+    fn indexes(&self) -> MutexGuard<'_, HashMap<u128, upsert::KeyIndex>> {
+        self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,5 +1,8 @@
 mod commits;
+mod evolution;
 mod tables;
+mod upkeep;
+mod upserts;
 
 use arrow::array::RecordBatch;
 use arrow::util::display::array_value_to_string;
@@ -19,6 +22,8 @@ pub(super) struct World {
     pub(super) lake: Lake,
     pub(super) scope: Scope,
     pub(super) clock: ManualClock,
+    meta: Meta,
+    rt: Rt,
     _dir: tempfile::TempDir,
 }
 
@@ -30,9 +35,9 @@ impl World {
         let objects = Objects::open(dir.path(), meta.clone(), rt.clone()).await.unwrap();
         let scope = Scope::new(AccountId::new("000000000000").unwrap(), Region::new("us-east-1").unwrap());
         objects.create_bucket("lake", &scope).await.unwrap();
-        let lake = Lake::new(meta, objects, rt);
+        let lake = Lake::new(meta.clone(), objects, rt.clone());
         lake.catalog().create_database(&scope, Database::new("shop")).await.unwrap();
-        World { lake, scope, clock, _dir: dir }
+        World { lake, scope, clock, meta, rt, _dir: dir }
     }
 
     pub(super) fn iceberg(&self) -> &Iceberg {
@@ -64,6 +69,40 @@ impl World {
         assert_eq!(decoded.rejected, []);
         writer.write(decoded.batch).await.unwrap();
         writer.finish().await.unwrap()
+    }
+
+    /// Upserts these JSON rows, those with an operation `D` as deletes, in one commit.
+    pub(super) async fn upsert(
+        &self,
+        iceberg: &Iceberg,
+        batches: &[Vec<(String, RowOperation)>],
+    ) -> Result<IcebergTable, IcebergError> {
+        let table = iceberg.load(&self.scope, "shop", "orders").await?;
+        let (upserts, staged) = self.upserts(iceberg, &table, batches).await;
+        iceberg.commit_upserts(&self.scope, table, upserts, staged, Txn::new()).await
+    }
+
+    pub(super) async fn upserts(
+        &self,
+        iceberg: &Iceberg,
+        table: &IcebergTable,
+        batches: &[Vec<(String, RowOperation)>],
+    ) -> (Upserts, Vec<objects::Staged>) {
+        let settings = DataSettings { files_open_max: 2, ..DataSettings::default() };
+        let writer = iceberg.data_writer(table, settings).unwrap();
+        let mut writer = iceberg.upsert_writer(table, writer, &["ID".to_owned()]).unwrap();
+        for batch in batches {
+            let records: Vec<Bytes> = batch.iter().map(|(row, _)| Bytes::from(row.clone())).collect();
+            let operations: Vec<RowOperation> = batch.iter().map(|(_, operation)| *operation).collect();
+            let decoder = Decoder::new(writer.schema().clone(), JsonOptions::default()).unwrap();
+            writer.write(decoder.decode(&records).batch, &operations).await.unwrap();
+        }
+        writer.finish().await.unwrap()
+    }
+
+    /// As after a restart: nothing in memory.
+    pub(super) fn restarted(&self) -> Iceberg {
+        Lake::new(self.meta.clone(), self.lake.objects().clone(), self.rt.clone()).iceberg().clone()
     }
 
     pub(super) async fn commit(

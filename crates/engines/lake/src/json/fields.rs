@@ -21,6 +21,8 @@ const SPELLING_BYTES_MAX: usize = 256;
 pub(super) struct Fields {
     columns: Vec<FieldColumn>,
     keys: Keys,
+    /// A key that no column asks for was read.
+    unknown_keys: bool,
 }
 
 struct FieldColumn {
@@ -38,7 +40,7 @@ impl Fields {
                 Ok(FieldColumn { name: field.name().clone(), type_: type_name(field), values })
             })
             .collect::<Result<_, JsonError>>()?;
-        Ok(Fields { columns, keys: Keys::new(fields, rules) })
+        Ok(Fields { columns, keys: Keys::new(fields, rules), unknown_keys: false })
     }
 
     /// Reads an opened object as the row after `rows` others.
@@ -55,6 +57,7 @@ impl Fields {
                         .map_err(|fault| fault.within(&field.name))?;
                 }
                 None => {
+                    self.unknown_keys = true;
                     let token = cursor.token()?;
                     cursor.skip(token)?;
                 }
@@ -67,6 +70,10 @@ impl Fields {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn unknown_keys(&self) -> bool {
+        self.unknown_keys
     }
 
     pub(super) fn push_null(&mut self) {

@@ -79,6 +79,8 @@ struct Rules {
 #[derive(Debug, Clone)]
 pub struct Decoded {
     pub batch: RecordBatch,
+    /// Whether some record has a key, at its top level, that no column asks for.
+    pub unknown_keys: bool,
     /// How many rows each record became, in the order of the input; none if it was rejected.
     pub rows: Vec<u32>,
     /// By ascending index.
@@ -152,10 +154,11 @@ impl Decoder {
             }
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let unknown_keys = fields.unknown_keys();
         let columns = fields.finish();
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
             .expect("every column has the schema's type and one value per row");
-        Decoded { batch, rows: made, rejected }
+        Decoded { batch, unknown_keys, rows: made, rejected }
     }
 
     fn fields(&self) -> Result<Fields, JsonError> {

@@ -44,6 +44,9 @@ struct AnswerRecord<'a> {
 struct Metadata {
     #[serde(default)]
     partition_keys: BTreeMap<String, Value>,
+    /// Where the record goes among tables, and as what.
+    #[serde(default)]
+    otf_metadata: BTreeMap<String, Value>,
 }
 
 pub(super) fn request(spec: &Transform, invocation: &str, records: &Records, range: Range<usize>) -> Vec<u8> {
@@ -142,7 +145,8 @@ fn verdict(record: AnswerRecord<'_>) -> Result<Verdict, Fault> {
             let data = base64_simd::STANDARD.decode_to_vec(encoded.as_bytes()).map_err(|_| {
                 (Cause::FunctionAnswer, "the data of the function's answer are not base64".to_owned())
             })?;
-            let keys = record.metadata.unwrap_or_default().partition_keys.into_iter();
+            let metadata = record.metadata.unwrap_or_default();
+            let keys = metadata.partition_keys.into_iter().chain(metadata.otf_metadata);
             let keys = keys.map(|(name, value)| (name, text(value))).collect();
             Ok(Verdict::Ok { data: data.into(), keys })
         }

@@ -1,0 +1,247 @@
+//! Snapshots that nobody needs any more, the files that only they had, and files that nobody ever had.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use ::iceberg::spec::{MAIN_BRANCH, ManifestFile, SnapshotRetention, TableMetadata};
+use meta::Txn;
+use names::Scope;
+use objects::ListRequest;
+use rt::Timestamp;
+
+use super::commit::Change;
+use super::storage::split;
+use super::{Iceberg, IcebergError, IcebergTable, manifests};
+use crate::location;
+
+const AGE_PROPERTY: &str = "history.expire.max-snapshot-age-ms";
+const KEEP_PROPERTY: &str = "history.expire.min-snapshots-to-keep";
+const COLLECT_PROPERTY: &str = "gc.enabled";
+
+/// Keys listed or deleted at once.
+const KEYS_PAGE: usize = 1_000;
+
+/// The most files one run looks at.
+const FILES_MAX: usize = 1_000_000;
+
+/// Which snapshots and files go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpireSettings {
+    /// Older snapshots go, if the table has no `history.expire.max-snapshot-age-ms`. Default five days, as in
+    /// iceberg.
+    pub age_max: Duration,
+    /// So many of the latest stay whatever their age, if the table has no
+    /// `history.expire.min-snapshots-to-keep`. Default 1.
+    pub keep_min: usize,
+    /// Of more than these, the oldest go whatever their age, if the table does not say an age itself: every
+    /// snapshot makes every commit and every load slower. Default 1,000.
+    pub keep_max: usize,
+    /// Files that no snapshot has go when they are older than this: another writer may be about to commit
+    /// younger ones. Default three days, as in iceberg.
+    pub orphan_age: Duration,
+}
+
+impl Default for ExpireSettings {
+    fn default() -> ExpireSettings {
+        let day = Duration::from_secs(24 * 3600);
+        ExpireSettings { age_max: day * 5, keep_min: 1, keep_max: 1_000, orphan_age: day * 3 }
+    }
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expired {
+    pub snapshots: u64,
+    pub files: u64,
+}
+
+impl Iceberg {
+    /// Forgets old snapshots of the main branch, and deletes the files that only they had. Branches and tags
+    /// keep theirs.
+    pub async fn expire(
+        &self,
+        scope: &Scope,
+        database: &str,
+        name: &str,
+        settings: &ExpireSettings,
+    ) -> Result<Expired, IcebergError> {
+        let table = self.load(scope, database, name).await?;
+        let expired = old_snapshots(table.metadata(), settings, self.rt.now());
+        if expired.is_empty() || !collects(&table) {
+            return Ok(Expired::default());
+        }
+        let change = Change { expired: expired.clone(), ..Change::default() };
+        let after = self.commit(scope, table.clone(), &change, Vec::new(), Txn::new()).await?;
+        let kept = self.reachable(&after).await?;
+        let mut files = BTreeSet::new();
+        for id in &expired {
+            let Some(snapshot) = table.metadata().snapshot_by_id(*id) else { continue };
+            files.insert(snapshot.manifest_list().to_owned());
+            let gone = manifests::of_snapshot(&table, Some(*id)).await?;
+            let gone: Vec<ManifestFile> =
+                gone.into_iter().filter(|manifest| !kept.contains(&manifest.manifest_path)).collect();
+            for manifest in gone {
+                if !files.insert(manifest.manifest_path.clone()) {
+                    continue;
+                }
+                for (_, entries) in manifests::load(&table, vec![manifest]).await? {
+                    files.extend(entries.iter().map(|entry| entry.file_path().to_owned()));
+                }
+                if files.len() > FILES_MAX {
+                    return Err(IcebergError::TooMany { limit: FILES_MAX, what: "expired files" });
+                }
+            }
+        }
+        files.retain(|file| !kept.contains(file));
+        let files = self.delete_files(files).await?;
+        Ok(Expired { snapshots: expired.len() as u64, files })
+    }
+
+    /// Deletes files below the table's folders that belong to no snapshot and are no metadata it remembers,
+    /// and are older than [`ExpireSettings::orphan_age`].
+    pub async fn remove_orphans(
+        &self,
+        scope: &Scope,
+        database: &str,
+        name: &str,
+        settings: &ExpireSettings,
+    ) -> Result<u64, IcebergError> {
+        let table = self.load(scope, database, name).await?;
+        if !collects(&table) {
+            return Ok(0);
+        }
+        let before = self.rt.now().minus(settings.orphan_age);
+        let mut old = BTreeSet::new();
+        for folder in ["data", "metadata"] {
+            let place = location::parse(&format!("{}/{folder}", table.metadata().location()))?;
+            let mut request = ListRequest {
+                prefix: place.prefix.clone(),
+                delimiter: None,
+                start_after: None,
+                limit: KEYS_PAGE,
+            };
+            loop {
+                let page = self.objects.list(&place.bucket, &request).await?;
+                let objects = page.objects.into_iter().filter(|object| object.modified < before);
+                old.extend(objects.map(|object| format!("s3://{}/{}", object.bucket, object.key)));
+                if old.len() > FILES_MAX {
+                    return Err(IcebergError::TooMany { limit: FILES_MAX, what: "files" });
+                }
+                match page.next {
+                    Some(next) => request.start_after = Some(next),
+                    None => break,
+                }
+            }
+        }
+        if old.is_empty() {
+            return Ok(0);
+        }
+        // Loaded after the listing: what was committed meanwhile is not young enough to be listed, or is here.
+        let table = self.load(scope, database, name).await?;
+        let kept: HashSet<String> = self.reachable(&table).await?.iter().map(|file| normal(file)).collect();
+        old.retain(|file| !kept.contains(file));
+        self.delete_files(old).await
+    }
+
+    /// Every file that some snapshot of the table, or its memory of earlier metadata, refers to.
+    async fn reachable(&self, table: &IcebergTable) -> Result<HashSet<String>, IcebergError> {
+        let metadata = table.metadata();
+        let mut files: HashSet<String> = HashSet::new();
+        files.extend(table.table.metadata_location().map(str::to_owned));
+        files.extend(metadata.metadata_log().iter().map(|entry| entry.metadata_file.clone()));
+        files.extend(metadata.statistics_iter().map(|statistics| statistics.statistics_path.clone()));
+        files.extend(
+            metadata.partition_statistics_iter().map(|statistics| statistics.statistics_path.clone()),
+        );
+        let mut seen: HashMap<String, ManifestFile> = HashMap::new();
+        for snapshot in metadata.snapshots() {
+            files.insert(snapshot.manifest_list().to_owned());
+            for manifest in manifests::of_snapshot(table, Some(snapshot.snapshot_id())).await? {
+                seen.insert(manifest.manifest_path.clone(), manifest);
+            }
+        }
+        files.extend(seen.keys().cloned());
+        for (_, entries) in manifests::load(table, seen.into_values().collect()).await? {
+            let live = entries.iter().filter(|entry| entry.is_alive());
+            files.extend(live.map(|entry| entry.file_path().to_owned()));
+            if files.len() > FILES_MAX {
+                return Err(IcebergError::TooMany { limit: FILES_MAX, what: "files" });
+            }
+        }
+        Ok(files)
+    }
+
+    async fn delete_files(&self, files: BTreeSet<String>) -> Result<u64, IcebergError> {
+        let mut deleted = 0;
+        for file in files {
+            let (bucket, key) = split(&file)?;
+            deleted += u64::from(self.objects.delete(bucket, key).await?);
+        }
+        Ok(deleted)
+    }
+}
+
+/// `s3a` and `s3n` are `s3`.
+fn normal(file: &str) -> String {
+    split(file).map_or_else(|_| file.to_owned(), |(bucket, key)| format!("s3://{bucket}/{key}"))
+}
+
+/// Whether the table leaves the deleting of its files to us.
+fn collects(table: &IcebergTable) -> bool {
+    table.metadata().properties().get(COLLECT_PROPERTY).is_none_or(|value| value != "false")
+}
+
+/// The snapshots to forget: not one that a branch or tag needs, and never the current one.
+fn old_snapshots(metadata: &TableMetadata, settings: &ExpireSettings, now: Timestamp) -> Vec<i64> {
+    let property = |name: &str| metadata.properties().get(name).and_then(|value| value.parse::<i64>().ok());
+    let age = property(AGE_PROPERTY);
+    let keep_min = property(KEEP_PROPERTY).and_then(|count| usize::try_from(count).ok());
+    let keep_min = keep_min.unwrap_or(settings.keep_min).max(1);
+    let keep_max = if age.is_some() { usize::MAX } else { settings.keep_max.max(keep_min) };
+    let oldest = match age {
+        Some(age) => now.as_millis().saturating_sub(age),
+        None => now.minus(settings.age_max).as_millis(),
+    };
+    let mut kept = HashSet::new();
+    for (name, reference) in references(metadata) {
+        let (keep_min, oldest, keep_max) = match &reference {
+            _ if name == MAIN_BRANCH => (keep_min, oldest, keep_max),
+            SnapshotRetention::Tag { .. } => (1, i64::MAX, 1),
+            SnapshotRetention::Branch { min_snapshots_to_keep, max_snapshot_age_ms, .. } => (
+                min_snapshots_to_keep.and_then(|count| usize::try_from(count).ok()).unwrap_or(keep_min),
+                max_snapshot_age_ms.map_or(oldest, |age| now.as_millis().saturating_sub(age)),
+                usize::MAX,
+            ),
+        };
+        let mut next = metadata.snapshot_for_ref(&name);
+        let mut count = 0;
+        while let Some(snapshot) = next {
+            let young = snapshot.timestamp_ms() >= oldest;
+            if count >= keep_min && (!young || count >= keep_max) {
+                break;
+            }
+            kept.insert(snapshot.snapshot_id());
+            count += 1;
+            next = snapshot.parent_snapshot_id().and_then(|id| metadata.snapshot_by_id(id));
+        }
+    }
+    let all = metadata.snapshots().map(|snapshot| snapshot.snapshot_id());
+    let mut old: Vec<i64> = all.filter(|id| !kept.contains(id)).collect();
+    old.sort_unstable();
+    old
+}
+
+/// Branches and tags by name. The metadata's own map of them is not open to us but in its JSON.
+fn references(metadata: &TableMetadata) -> Vec<(String, SnapshotRetention)> {
+    let main = SnapshotRetention::branch(None, None, None);
+    let mut found = vec![(MAIN_BRANCH.to_owned(), main)];
+    let json = serde_json::to_value(metadata).unwrap_or_default();
+    for (name, reference) in json["refs"].as_object().into_iter().flatten() {
+        let retention = serde_json::from_value(reference.clone()).ok();
+        if name != MAIN_BRANCH {
+            let keep_all = SnapshotRetention::branch(None, Some(i64::MAX), None);
+            found.push((name.clone(), retention.unwrap_or(keep_all)));
+        }
+    }
+    found
+}

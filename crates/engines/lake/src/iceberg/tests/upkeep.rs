@@ -1,0 +1,138 @@
+use std::time::Duration;
+
+use objects::{ListRequest, PutOptions};
+
+use super::*;
+
+fn row(id: u32) -> (String, RowOperation) {
+    (format!(r#"{{"id":{id},"value":{id}}}"#), RowOperation::Upsert)
+}
+
+async fn files(world: &World) -> usize {
+    let request = ListRequest { prefix: "orders/".into(), delimiter: None, start_after: None, limit: 1_000 };
+    world.lake.objects().list("lake", &request).await.unwrap().objects.len()
+}
+
+#[tokio::test]
+async fn small_files_become_one_and_deleted_rows_go() {
+    let world = World::new().await;
+    world.create(&[("id", "bigint"), ("value", "int")], &[]).await;
+    let iceberg = world.iceberg();
+    for id in 0..12 {
+        world.upsert(iceberg, &[vec![row(id), row(id / 2)]]).await.unwrap();
+    }
+    let before = world.load().await;
+    let expected = rows(&before, None).await;
+    let done = iceberg.compact(&world.scope, "shop", "orders", &CompactSettings::default()).await.unwrap();
+    assert_eq!(done.files_after, 1, "{done:?}");
+    assert!(done.files_before > 5 && done.deletes_applied > 0, "{done:?}");
+    let table = world.load().await;
+    let tasks = table.plan(None, None, None).await.unwrap();
+    assert!(tasks.len() == 1 && tasks[0].deletes.is_empty(), "{tasks:?}");
+    assert_eq!(rows(&table, None).await, expected);
+    assert_eq!(rows(&table, before.snapshot_id()).await, expected);
+    let last = table.snapshots().pop().unwrap();
+    assert_eq!((last.operation.as_str(), last.summary["total-records"].as_str()), ("replace", "12"));
+    assert_eq!(last.summary["total-delete-files"], "0");
+    let again = iceberg.compact(&world.scope, "shop", "orders", &CompactSettings::default()).await.unwrap();
+    assert_eq!(again, Compacted::default());
+}
+
+#[tokio::test]
+async fn upserts_find_their_rows_after_a_rewrite() {
+    let world = World::new().await;
+    world.create(&[("id", "bigint"), ("value", "int")], &["bucket(2, id)"]).await;
+    let iceberg = world.iceberg();
+    for id in 0..20 {
+        world.upsert(iceberg, &[vec![row(id), row(id / 3)]]).await.unwrap();
+    }
+    iceberg.compact(&world.scope, "shop", "orders", &CompactSettings::default()).await.unwrap();
+    let gone: Vec<_> = (0..20).step_by(3).map(|id| (row(id).0, RowOperation::Delete)).collect();
+    let table = world.upsert(iceberg, &[gone]).await.unwrap();
+    let mut expected: Vec<String> = (0..20).filter(|id| id % 3 != 0).map(|id| format!("{id}|{id}")).collect();
+    expected.sort();
+    assert_eq!(rows(&table, None).await, expected);
+}
+
+#[tokio::test]
+async fn old_snapshots_go_with_the_files_that_only_they_had() {
+    let world = World::new().await;
+    world.create(&[("id", "bigint"), ("value", "int")], &[]).await;
+    let iceberg = world.iceberg();
+    for id in 0..6 {
+        world.clock.advance(Duration::from_secs(3600));
+        world.upsert(iceberg, &[vec![row(id)]]).await.unwrap();
+    }
+    iceberg.compact(&world.scope, "shop", "orders", &CompactSettings::default()).await.unwrap();
+    let kept = world.load().await;
+    let before = files(&world).await;
+    let settings = ExpireSettings { age_max: Duration::from_secs(90 * 60), ..ExpireSettings::default() };
+    let done = iceberg.expire(&world.scope, "shop", "orders", &settings).await.unwrap();
+    // The rewrite and the two last commits are young enough, and the last two have all of the data files.
+    assert_eq!((done.snapshots, done.files), (4, 4));
+    assert_eq!(files(&world).await as u64, before as u64 - done.files + 1);
+    let table = world.load().await;
+    for snapshot in table.snapshots() {
+        assert_eq!(rows(&table, Some(snapshot.id)).await, rows(&kept, Some(snapshot.id)).await);
+    }
+    assert_eq!(rows(&table, None).await.len(), 6);
+    let again = iceberg.expire(&world.scope, "shop", "orders", &settings).await.unwrap();
+    assert_eq!(again, Expired::default());
+    world.clock.advance(Duration::from_secs(24 * 3600));
+    let last = iceberg.expire(&world.scope, "shop", "orders", &settings).await.unwrap();
+    // Two manifest lists, six data files and the manifests that named them.
+    assert_eq!((last.snapshots, last.files), (2, 14));
+    assert_eq!(rows(&world.load().await, None).await.len(), 6);
+}
+
+#[tokio::test]
+async fn only_old_files_that_nobody_has_are_orphans() {
+    let world = World::new().await;
+    world.create(&[("id", "bigint"), ("value", "int")], &[]).await;
+    let iceberg = world.iceberg();
+    let put = async |key: &str| {
+        world.lake.objects().put("lake", key, Bytes::from_static(b"x"), PutOptions::default()).await.unwrap();
+    };
+    put("orders/data/lost.parquet").await;
+    put("orders/elsewhere/notes.txt").await;
+    world.append(&[r#"{"id":1,"value":1}"#]).await;
+    world.clock.advance(Duration::from_secs(4 * 24 * 3600));
+    put("orders/data/young.parquet").await;
+    let table = world.append(&[r#"{"id":2,"value":2}"#]).await;
+    let removed =
+        iceberg.remove_orphans(&world.scope, "shop", "orders", &ExpireSettings::default()).await.unwrap();
+    assert_eq!(removed, 1);
+    for (key, there) in [
+        ("orders/data/lost.parquet", false),
+        ("orders/data/young.parquet", true),
+        ("orders/elsewhere/notes.txt", true),
+    ] {
+        assert_eq!(world.lake.objects().head("lake", key).await.is_ok(), there, "{key}");
+    }
+    for snapshot in table.snapshots() {
+        rows(&table, Some(snapshot.id)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_round_looks_after_tables_that_were_committed_to_unless_they_refuse() {
+    let world = World::new().await;
+    world.create(&[("id", "bigint"), ("value", "int")], &[]).await;
+    for id in 0..6 {
+        world.append(&[&format!(r#"{{"id":{id},"value":1}}"#)]).await;
+    }
+    let iceberg = world.iceberg();
+    let refuse =
+        Change { properties: [(UPKEEP_PROPERTY.to_owned(), "false".to_owned())].into(), ..Change::default() };
+    world.commit(world.load().await, Vec::new(), refuse).await.unwrap();
+    iceberg.upkeep_round(&UpkeepSettings::default()).await;
+    assert_eq!(world.load().await.plan(None, None, None).await.unwrap().len(), 6);
+    let allow =
+        Change { properties: [(UPKEEP_PROPERTY.to_owned(), "true".to_owned())].into(), ..Change::default() };
+    world.commit(world.load().await, Vec::new(), allow).await.unwrap();
+    iceberg.upkeep_round(&UpkeepSettings::default()).await;
+    assert_eq!(world.load().await.plan(None, None, None).await.unwrap().len(), 1);
+    let status = &iceberg.upkeep_status()[0].3;
+    assert_eq!((status.rounds, status.compacted.files_before), (2, 6));
+    assert_eq!(status.last_error, None);
+}
