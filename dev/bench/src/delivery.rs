@@ -159,6 +159,7 @@ fn spec(topic: TopicId, scope: Scope) -> FlowSpec {
             version: TableVersion::Latest,
             json: lake::json::JsonOptions::default(),
             parquet: lake::parquet::ParquetSettings::default(),
+            orc: None,
         })),
         sink: Sink {
             bucket: "bench-lake".into(),

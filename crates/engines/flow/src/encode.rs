@@ -19,6 +19,7 @@ pub(crate) enum Payload {
 pub(crate) enum Encoder {
     Bytes(Compressor),
     Parquet(Box<lake::parquet::Writer>),
+    Orc(Box<lake::orc::Writer>),
 }
 
 impl Encoder {
@@ -28,7 +29,11 @@ impl Encoder {
             Encode::Raw(raw) => Ok(Encoder::Bytes(Compressor::new(raw.compression, archived_name(key)))),
             Encode::Requests(_) => unreachable!("requests have no objects"),
             Encode::Parquet(parquet) => {
-                let ParquetEncode { parquet: settings, .. } = parquet.as_ref();
+                let ParquetEncode { parquet: settings, orc, .. } = parquet.as_ref();
+                if let Some(settings) = orc {
+                    let writer = lake::orc::Writer::new(&schema(table)?, settings).map_err(orc_error)?;
+                    return Ok(Encoder::Orc(Box::new(writer)));
+                }
                 let writer = lake::parquet::Writer::new(schema(table)?, settings).map_err(parquet_error)?;
                 Ok(Encoder::Parquet(Box::new(writer)))
             }
@@ -41,6 +46,7 @@ impl Encoder {
         match self {
             Encoder::Bytes(compressor) => compressor.memory(),
             Encoder::Parquet(writer) => writer.memory_size(),
+            Encoder::Orc(writer) => writer.memory_size(),
         }
     }
 
@@ -52,6 +58,10 @@ impl Encoder {
                 writer.write(&batch).map_err(parquet_error)?;
                 Ok(writer.take_flushed())
             }
+            (Encoder::Orc(writer), Payload::Rows(batch)) => {
+                writer.write(&batch).map_err(orc_error)?;
+                Ok(writer.take_flushed())
+            }
             _ => unreachable!("converter and encoder are made from the same settings"),
         }
     }
@@ -61,6 +71,7 @@ impl Encoder {
         match self {
             Encoder::Bytes(compressor) => compressor.finish(),
             Encoder::Parquet(writer) => writer.finish().map_err(parquet_error),
+            Encoder::Orc(writer) => writer.finish().map_err(orc_error),
         }
     }
 }
@@ -72,6 +83,10 @@ pub(crate) fn archived_name(key: &str) -> String {
 }
 
 fn parquet_error(error: lake::parquet::ParquetError) -> FlowError {
+    FlowError::Encode(Box::new(error))
+}
+
+fn orc_error(error: lake::orc::OrcError) -> FlowError {
     FlowError::Encode(Box::new(error))
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use lake::json::JsonOptions;
+use lake::orc::OrcSettings;
 use lake::parquet::ParquetSettings;
 use log::TopicId;
 use names::Scope;
@@ -115,7 +116,7 @@ pub enum Compression {
     HadoopSnappy,
 }
 
-/// JSON records to a Parquet file with the columns of a table.
+/// JSON records to a columnar file with the columns of a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ParquetEncode {
     pub scope: Scope,
@@ -124,6 +125,9 @@ pub struct ParquetEncode {
     pub version: TableVersion,
     pub json: JsonOptions,
     pub parquet: ParquetSettings,
+    /// If given, the file is an ORC file of these settings and no Parquet file.
+    #[serde(default)]
+    pub orc: Option<OrcSettings>,
 }
 
 /// JSON records to rows of Iceberg tables. The sink's bucket and error prefix take what is rejected; the names of

@@ -8,6 +8,7 @@
 //! * [`mod@format`]: which reader and writer a table's storage descriptor asks for.
 //! * [`json`]: JSON records to Arrow batches, as the OpenX and Hive SerDes read them, record by
 //!   record: a bad record is set aside with a reason and never spoils its neighbours.
+//! * [`orc`]: Arrow batches to ORC files, likewise.
 //! * [`parquet`]: Arrow batches to Parquet files, incrementally and reproducibly.
 //! * [`PartitionFilter`]: the predicate language over partition keys, pushed into key ranges.
 //! * [`Lake::files`]: the data objects behind a table.
@@ -36,6 +37,7 @@ pub mod keys;
 pub mod live;
 pub mod location;
 pub mod model;
+pub mod orc;
 pub mod parquet;
 pub mod partition;
 pub mod types;

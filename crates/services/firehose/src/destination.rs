@@ -281,7 +281,8 @@ fn encoding(
         }
         // A delimiter between JSON documents means nothing to a columnar file.
         let (parquet, errors) = schema::requested(ctx, conversion)?;
-        return Ok((schema::encode(parquet), failures::with_processing(errors), ".parquet"));
+        let suffix = if parquet.orc.is_some() { ".orc" } else { ".parquet" };
+        return Ok((schema::encode(parquet), failures::with_processing(errors), suffix));
     }
     let (compression, suffix) = compression(given);
     Ok((Encode::Raw(RawEncode { delimiter, compression }), failures::processing_shape(), suffix))

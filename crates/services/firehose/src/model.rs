@@ -1541,8 +1541,9 @@ pub mod op {
                     "OutputFormatConfiguration",
                     "Serializer",
                     "OrcSerDe",
+                    "BloomFilterColumns",
                 ],
-                reason: "ORC output is not built yet",
+                reason: "files have no bloom filters",
             },
             RefusedField {
                 path: &[
@@ -1758,8 +1759,9 @@ pub mod op {
                     "OutputFormatConfiguration",
                     "Serializer",
                     "OrcSerDe",
+                    "BloomFilterColumns",
                 ],
-                reason: "ORC output is not built yet",
+                reason: "files have no bloom filters",
             },
             RefusedField {
                 path: &["ExtendedS3DestinationUpdate", "EncryptionConfiguration", "KMSEncryptionConfig"],
@@ -1867,7 +1869,7 @@ pub mod error {
 }
 
 mod schema {
-    use aws::model::{ANY, BOOLEAN, DOUBLE, INTEGER, Member, Pattern, STRING, Schema, TIMESTAMP};
+    use aws::model::{ANY, BOOLEAN, INTEGER, Member, Pattern, STRING, Schema, TIMESTAMP};
 
     static ERROR_OUTPUT_PREFIX_PATTERN: Pattern = Pattern::new(".*", r"[^\n\r\x{85}\x{2028}\x{2029}]*");
     static DELIVERY_STREAM_VERSION_ID_PATTERN: Pattern = Pattern::new("[0-9]+", "[0-9]+");
@@ -2565,21 +2567,25 @@ mod schema {
             Member::new("ColumnToJsonKeyMappings", &COLUMN_TO_JSON_KEY_MAPPINGS),
         ],
     );
+    pub(super) static ORC_COMPRESSION: Schema = Schema::enumeration(&["NONE", "ZLIB", "SNAPPY"]);
+    pub(super) static ORC_FORMAT_VERSION: Schema = Schema::enumeration(&["V0_11", "V0_12"]);
+    pub(super) static ORC_ROW_INDEX_STRIDE: Schema = Schema::integer(Some(1000), None);
     pub(super) static ORC_SER_DE: Schema = Schema::structure(
         "OrcSerDe",
         &[
-            Member::new("StripeSizeBytes", &INTEGER),
+            Member::new("StripeSizeBytes", &ORC_STRIPE_SIZE_BYTES),
             Member::new("BlockSizeBytes", &BLOCK_SIZE_BYTES),
-            Member::new("RowIndexStride", &INTEGER),
+            Member::new("RowIndexStride", &ORC_ROW_INDEX_STRIDE),
             Member::new("EnablePadding", &BOOLEAN),
-            Member::new("PaddingTolerance", &DOUBLE),
-            Member::new("Compression", &STRING),
+            Member::new("PaddingTolerance", &PROPORTION),
+            Member::new("Compression", &ORC_COMPRESSION),
             Member::new("BloomFilterColumns", &LIST_OF_NON_EMPTY_STRINGS_WITHOUT_WHITESPACE),
-            Member::new("BloomFilterFalsePositiveProbability", &DOUBLE),
-            Member::new("DictionaryKeyThreshold", &DOUBLE),
-            Member::new("FormatVersion", &STRING),
+            Member::new("BloomFilterFalsePositiveProbability", &PROPORTION),
+            Member::new("DictionaryKeyThreshold", &PROPORTION),
+            Member::new("FormatVersion", &ORC_FORMAT_VERSION),
         ],
     );
+    pub(super) static ORC_STRIPE_SIZE_BYTES: Schema = Schema::integer(Some(8388608), None);
     pub(super) static OUTPUT_FORMAT_CONFIGURATION: Schema =
         Schema::structure("OutputFormatConfiguration", &[Member::new("Serializer", &SERIALIZER)]);
     pub(super) static PARQUET_COMPRESSION: Schema = Schema::enumeration(&["UNCOMPRESSED", "GZIP", "SNAPPY"]);
@@ -2645,6 +2651,7 @@ mod schema {
         "MetadataExtraction",
         "AppendDelimiterToRecord",
     ]);
+    pub(super) static PROPORTION: Schema = Schema::double(Some(0.0), Some(1.0));
     pub(super) static PUT_RECORD_BATCH_INPUT: Schema = Schema::structure(
         "PutRecordBatchInput",
         &[

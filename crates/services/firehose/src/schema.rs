@@ -6,14 +6,16 @@ use aws::{ApiError, Context};
 use flow::{Encode, ErrorShape, ErrorValue, FailureKind, ParquetEncode, TableVersion};
 use lake::CatalogError;
 use lake::json::{Decoder, JsonOptions};
+use lake::orc::OrcSettings;
 use lake::parquet::{Compression, ParquetSettings};
 use names::{Region, Scope};
 use serde_json::json;
 
 use crate::Firehose;
 use crate::model::{
-    DataFormatConversionConfiguration, Deserializer, HiveJsonSerDe, OpenXJsonSerDe, ParquetCompression,
-    ParquetSerDe, ParquetWriterVersion, SchemaConfiguration, error,
+    DataFormatConversionConfiguration, Deserializer, HiveJsonSerDe, OpenXJsonSerDe, OrcCompression,
+    OrcFormatVersion, OrcSerDe, ParquetCompression, ParquetSerDe, ParquetWriterVersion, SchemaConfiguration,
+    error,
 };
 
 const LATEST: &str = "LATEST";
@@ -48,20 +50,19 @@ pub(crate) fn requested(
         .as_ref()
         .and_then(|output| output.serializer.as_ref())
         .ok_or_else(|| missing("OutputFormatConfiguration.Serializer"))?;
-    let parquet = serializer
-        .parquet_ser_de
-        .as_ref()
-        .ok_or_else(|| missing("OutputFormatConfiguration.Serializer.ParquetSerDe"))?;
+    let (parquet, orc) = match (&serializer.parquet_ser_de, &serializer.orc_ser_de) {
+        (Some(parquet), None) => (parquet_settings(parquet), None),
+        (None, Some(orc)) => (ParquetSettings::default(), Some(orc_settings(orc)?)),
+        _ => {
+            return Err(error::invalid_argument_exception(
+                "Exactly one serializer must be specified: ParquetSerDe or OrcSerDe.",
+            ));
+        }
+    };
     let errors = error_shape(&scope, schema);
     let version = table_version(schema)?;
-    let encode = ParquetEncode {
-        scope,
-        database,
-        table,
-        version,
-        json: json_options(deserializer)?,
-        parquet: parquet_settings(parquet),
-    };
+    let encode =
+        ParquetEncode { scope, database, table, version, json: json_options(deserializer)?, parquet, orc };
     Ok((encode, errors))
 }
 
@@ -177,6 +178,26 @@ fn parquet_settings(parquet: &ParquetSerDe) -> ParquetSettings {
         version_2: parquet.writer_version == Some(ParquetWriterVersion::V2),
         ..defaults
     }
+}
+
+fn orc_settings(orc: &OrcSerDe) -> Result<OrcSettings, ApiError> {
+    if orc.format_version == Some(OrcFormatVersion::V011) {
+        return Err(error::invalid_argument_exception(
+            "OrcSerDe.FormatVersion V0_11 is not supported by Mulgil: files are of V0_12.",
+        ));
+    }
+    let defaults = OrcSettings::default();
+    Ok(OrcSettings {
+        compression: match orc.compression.unwrap_or(OrcCompression::Snappy) {
+            OrcCompression::None => lake::orc::Compression::Uncompressed,
+            OrcCompression::Zlib => lake::orc::Compression::Zlib,
+            OrcCompression::Snappy => lake::orc::Compression::Snappy,
+        },
+        stripe_bytes: orc
+            .stripe_size_bytes
+            .and_then(|given| usize::try_from(given).ok())
+            .unwrap_or(defaults.stripe_bytes),
+    })
 }
 
 pub(crate) fn encode(parquet: ParquetEncode) -> Encode {

@@ -210,6 +210,7 @@ pub(super) fn parquet_spec() -> FlowSpec {
         version: TableVersion::Latest,
         json: lake::json::JsonOptions::default(),
         parquet: lake::parquet::ParquetSettings::default(),
+        orc: None,
     };
     let mut spec = raw_spec();
     spec.encode = Encode::Parquet(Box::new(encode));

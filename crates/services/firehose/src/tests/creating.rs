@@ -106,8 +106,8 @@ async fn what_is_not_built_is_refused_by_name() {
     .await;
     let mut orc = conversion();
     orc["DataFormatConversionConfiguration"]["OutputFormatConfiguration"]["Serializer"] =
-        json!({ "OrcSerDe": {} });
-    creation_is_refused(&world, direct("d", orc), "OrcSerDe").await;
+        json!({ "OrcSerDe": { "BloomFilterColumns": ["origin"] } });
+    creation_is_refused(&world, direct("d", orc), "BloomFilterColumns").await;
     let mut redshift = direct("d", json!({}));
     redshift["RedshiftDestinationConfiguration"] = json!({
         "RoleARN": ROLE, "ClusterJDBCURL": "jdbc:redshift://cluster:5439/db",
