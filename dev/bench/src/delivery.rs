@@ -9,8 +9,9 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow_json::ReaderBuilder;
 use bytes::Bytes;
 use flow::{
-    Buffer, Encode, Flow, FlowId, FlowSettings, FlowSpec, ParquetEncode, Sink, Source, Start, TableVersion,
+    Buffer, Encode, Flow, FlowId, FlowSettings, FlowSpec, IcebergEncode, IcebergTarget, ParquetEncode, Sink, Source, Start, TableVersion,
 };
+use lake::iceberg::Creation;
 use lake::{Column, Database, Lake, Storage, Table};
 use log::{Batch, Log, LogSettings, NewRecord, TopicId};
 use meta::Meta;
@@ -52,13 +53,16 @@ pub async fn run(scratch: &Path) -> Result<()> {
         ]);
         direct_rates.push(rate);
     }
-    let took = delivered(home.path(), &records).await?;
-    let rate = mb_per_second(bytes, took);
-    report.row(&[
-        "Mulgil: log → delivery → objects, both cores".into(),
-        format!("{rate:.0}"),
-        format!("{:.2}", rate / direct_rates[1]),
-    ]);
+    for (what, iceberg) in [("Parquet on S3", false), ("an Iceberg table", true)] {
+        let place = home.path().join(if iceberg { "iceberg" } else { "parquet" });
+        std::fs::create_dir(&place)?;
+        let rate = mb_per_second(bytes, delivered(&place, &records, iceberg).await?);
+        report.row(&[
+            format!("Mulgil: log → delivery → {what}, both cores"),
+            format!("{rate:.0}"),
+            format!("{:.2}", rate / direct_rates[1]),
+        ]);
+    }
     report.note("Mulgil's figure includes reading the log, checking each record, fsync of every object and the commit.");
     Ok(())
 }
@@ -97,7 +101,7 @@ fn encode(dir: &Path, n: usize, schema: &SchemaRef, records: &[Bytes]) -> Result
     Ok(file.sync_all()?)
 }
 
-async fn delivered(dir: &Path, records: &Arc<Vec<Bytes>>) -> Result<Duration> {
+async fn delivered(dir: &Path, records: &Arc<Vec<Bytes>>, iceberg: bool) -> Result<Duration> {
     let rt = Rt::system();
     let scope = Scope::new("000000000000".parse()?, "us-east-1".parse()?);
     let meta = Meta::open(&dir.join("meta.sqlite"), rt.clone()).await?;
@@ -107,12 +111,12 @@ async fn delivered(dir: &Path, records: &Arc<Vec<Bytes>>) -> Result<Duration> {
     let topic = TopicId { scope: scope.clone(), space: "stream".into(), name: "bench".into() };
     log.create_topic(&topic, PARTITIONS, RETENTION).await?;
     objects.create_bucket("bench-lake", &scope).await?;
-    table(&lake, &scope).await?;
+    table(&lake, &scope, iceberg).await?;
     fill(&log, &topic, records).await?;
     let flow = Flow::new(rt.clone(), meta, log, objects, lake, FlowSettings::default());
     let id = FlowId::new(scope.clone(), "bench");
     let start = rt.instant();
-    flow.create(&id, &spec(topic, scope)).await?;
+    flow.create(&id, &spec(topic, scope, iceberg)).await?;
     loop {
         let status = flow.status(&id).await?;
         if status.ledger.delivered_records == records.len() as u64 {
@@ -139,28 +143,55 @@ async fn fill(log: &Log, topic: &TopicId, records: &[Bytes]) -> Result<()> {
     Ok(())
 }
 
-async fn table(lake: &Lake, scope: &Scope) -> Result<()> {
+async fn table(lake: &Lake, scope: &Scope, iceberg: bool) -> Result<()> {
     lake.catalog().create_database(scope, Database::new("bench")).await?;
     let storage = Storage { location: Some("s3://bench-lake/events/".into()), ..Storage::default() };
     let columns = COLUMNS.map(|(name, kind)| Column::new(name, kind)).to_vec();
+    if iceberg {
+        let creation = Creation::new("bench", "events", "s3://bench-lake/events", &columns)?;
+        lake.iceberg().create(scope, creation).await?;
+        return Ok(());
+    }
     let table = Table { columns, storage, ..Table::new("bench", "events") };
     lake.catalog().create_table(scope, table).await?;
     Ok(())
 }
 
-fn spec(topic: TopicId, scope: Scope) -> FlowSpec {
+fn encode_as(scope: Scope, iceberg: bool) -> Encode {
+    if iceberg {
+        let target = IcebergTarget {
+            database: "bench".into(),
+            table: "events".into(),
+            unique_keys: Vec::new(),
+            partition_by: Vec::new(),
+        };
+        return Encode::Iceberg(Box::new(IcebergEncode {
+            scope,
+            tables: vec![target],
+            append_only: true,
+            evolve: false,
+            warehouse: None,
+            routed: false,
+            json: lake::json::JsonOptions::default(),
+            parquet: lake::parquet::ParquetSettings::default(),
+        }));
+    }
+    Encode::Parquet(Box::new(ParquetEncode {
+        scope,
+        database: "bench".into(),
+        table: "events".into(),
+        version: TableVersion::Latest,
+        json: lake::json::JsonOptions::default(),
+        parquet: lake::parquet::ParquetSettings::default(),
+        orc: None,
+    }))
+}
+
+fn spec(topic: TopicId, scope: Scope, iceberg: bool) -> FlowSpec {
     FlowSpec {
         source: Source { topic, start: Start::Oldest, trim: false, aggregates: false },
         buffer: Buffer { bytes: OBJECT_BYTES, interval: Duration::ZERO },
-        encode: Encode::Parquet(Box::new(ParquetEncode {
-            scope,
-            database: "bench".into(),
-            table: "events".into(),
-            version: TableVersion::Latest,
-            json: lake::json::JsonOptions::default(),
-            parquet: lake::parquet::ParquetSettings::default(),
-            orc: None,
-        })),
+        encode: encode_as(scope, iceberg),
         sink: Sink {
             bucket: "bench-lake".into(),
             prefix: "events/".into(),

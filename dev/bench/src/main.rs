@@ -19,6 +19,7 @@ mod reads;
 mod report;
 mod shards;
 mod start;
+mod upkeep;
 mod stream;
 
 use std::path::PathBuf;
@@ -52,6 +53,7 @@ enum Section {
     Delivery,
     Query,
     Freshness,
+    Upkeep,
     Reads,
     Fanout,
     Shards,
@@ -82,6 +84,9 @@ async fn main() -> Result<()> {
     }
     if asked(Section::Freshness) {
         freshness::run(&args.bin, &args.scratch).await?;
+    }
+    if asked(Section::Upkeep) {
+        upkeep::run(&args.scratch).await?;
     }
     if asked(Section::Reads) {
         reads::run(&args.bin, &args.scratch, args.seconds).await?;
