@@ -9,7 +9,8 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow_json::ReaderBuilder;
 use bytes::Bytes;
 use flow::{
-    Buffer, Encode, Flow, FlowId, FlowSettings, FlowSpec, IcebergEncode, IcebergTarget, ParquetEncode, Sink, Source, Start, TableVersion,
+    Buffer, Encode, Flow, FlowId, FlowSettings, FlowSpec, IcebergEncode, IcebergTarget, ParquetEncode, Sink,
+    Source, Start, TableVersion,
 };
 use lake::iceberg::Creation;
 use lake::{Column, Database, Lake, Storage, Table};

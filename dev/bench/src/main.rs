@@ -19,8 +19,8 @@ mod reads;
 mod report;
 mod shards;
 mod start;
-mod upkeep;
 mod stream;
+mod upkeep;
 
 use std::path::PathBuf;
 

@@ -98,10 +98,8 @@ async fn append(lake: &Lake, scope: &Scope, source: &mut events::Source) -> Resu
     let records: Vec<Bytes> = (0..ROWS).map(|_| source.event(RECORD_BYTES)).collect();
     writer.write(decoder.decode(&records).batch).await?;
     let files = writer.finish().await?;
-    let (added, staged): (Vec<_>, Vec<_>) = files
-        .into_iter()
-        .map(|new| (AddedFile { file: new.file, spec_id: new.spec_id }, new.staged))
-        .unzip();
+    let (added, staged): (Vec<_>, Vec<_>) =
+        files.into_iter().map(|new| (AddedFile { file: new.file, spec_id: new.spec_id }, new.staged)).unzip();
     iceberg.commit(scope, table, &Change::append(added), staged, Txn::new()).await?;
     Ok(())
 }
