@@ -1,15 +1,20 @@
 //! Payloads to the bytes of an object, in the order of the batch.
 
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use bytes::Bytes;
 use lake::Table;
 
 use crate::compress::Compressor;
+use crate::plan::Plan;
 use crate::tables::TableRows;
 use crate::{Encode, FlowError, ParquetEncode};
 
 pub(crate) enum Payload {
     Bytes(Vec<u8>),
-    Rows(arrow::array::RecordBatch),
+    Rows(RecordBatch),
     /// The members of the group, which are no bytes of an object.
     Records,
     Table(Box<TableRows>),
@@ -20,6 +25,43 @@ pub(crate) enum Encoder {
     Bytes(Compressor),
     Parquet(Box<lake::parquet::Writer>),
     Orc(Box<lake::orc::Writer>),
+    Held(HeldRows),
+}
+
+/// Rows that wait for their object to be written. The writer of a file costs some hundred kilobytes before its
+/// first row: where hundreds of files are in the making, each gets one only at its end.
+pub(crate) struct HeldRows {
+    plan: Arc<Plan>,
+    key: String,
+    batches: Vec<RecordBatch>,
+    bytes: usize,
+}
+
+/// So many batches are joined to one: small ones cost more than their rows.
+const HELD_BATCHES_MAX: usize = 16;
+
+impl HeldRows {
+    fn push(&mut self, batch: RecordBatch) -> Result<(), FlowError> {
+        self.bytes += batch.get_array_memory_size();
+        self.batches.push(batch);
+        if self.batches.len() >= HELD_BATCHES_MAX {
+            let joined = concat_batches(&self.batches[0].schema(), &self.batches);
+            let joined = joined.map_err(|error| FlowError::Encode(Box::new(error)))?;
+            self.bytes = joined.get_array_memory_size();
+            self.batches = vec![joined];
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Bytes, FlowError> {
+        let mut encoder = Encoder::new(&self.plan.spec.encode, self.plan.table.as_ref(), &self.key)?;
+        let mut file = Vec::new();
+        for batch in self.batches {
+            file.extend_from_slice(&encoder.push(Payload::Rows(batch))?);
+        }
+        file.extend_from_slice(&encoder.finish()?);
+        Ok(file.into())
+    }
 }
 
 impl Encoder {
@@ -41,12 +83,26 @@ impl Encoder {
         }
     }
 
+    /// For one of many objects that are in the making at once.
+    pub(crate) fn one_of_many(plan: &Arc<Plan>, key: &str) -> Result<Encoder, FlowError> {
+        match &plan.spec.encode {
+            Encode::Parquet(_) => Ok(Encoder::Held(HeldRows {
+                plan: plan.clone(),
+                key: key.to_owned(),
+                batches: Vec::new(),
+                bytes: 0,
+            })),
+            encode => Encoder::new(encode, plan.table.as_ref(), key),
+        }
+    }
+
     /// Bytes of memory it holds.
     pub(crate) fn memory(&self) -> usize {
         match self {
             Encoder::Bytes(compressor) => compressor.memory(),
             Encoder::Parquet(writer) => writer.memory_size(),
             Encoder::Orc(writer) => writer.memory_size(),
+            Encoder::Held(rows) => rows.bytes,
         }
     }
 
@@ -62,6 +118,10 @@ impl Encoder {
                 writer.write(&batch).map_err(orc_error)?;
                 Ok(writer.take_flushed())
             }
+            (Encoder::Held(rows), Payload::Rows(batch)) => {
+                rows.push(batch)?;
+                Ok(Bytes::new())
+            }
             _ => unreachable!("converter and encoder are made from the same settings"),
         }
     }
@@ -72,6 +132,7 @@ impl Encoder {
             Encoder::Bytes(compressor) => compressor.finish(),
             Encoder::Parquet(writer) => writer.finish().map_err(parquet_error),
             Encoder::Orc(writer) => writer.finish().map_err(orc_error),
+            Encoder::Held(rows) => rows.finish(),
         }
     }
 }

@@ -169,6 +169,9 @@ fn object_key(plan: &Plan, prefix: &str, piece: u32) -> String {
     }
 }
 
-fn encoder(plan: &Plan, key: &str) -> Result<Encoder, FlowError> {
+fn encoder(plan: &Arc<Plan>, key: &str) -> Result<Encoder, FlowError> {
+    if plan.partitioned.is_some() {
+        return Encoder::one_of_many(plan, key);
+    }
     Encoder::new(&plan.spec.encode, plan.table.as_ref(), key)
 }
