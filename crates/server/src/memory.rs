@@ -25,7 +25,7 @@ mod tests {
     fn the_option_is_the_purge_delay() {
         // SAFETY: reads one integer.
         let before = unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) };
-        assert_eq!(before, 10, "the default that the allocator documents for it");
+        assert_eq!(before, 1_000, "the default that the allocator documents for it");
         keep_freed_pages();
         // SAFETY: reads one integer.
         assert_eq!(unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) }, PURGE_DELAY_MILLIS);
