@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from botocore.exceptions import ClientError
+from pyiceberg.catalog.glue import GlueCatalog
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
@@ -78,6 +79,18 @@ def glue(server):
 @pytest.fixture
 def athena(server):
     return server.client("athena")
+
+
+@pytest.fixture
+def catalog(server):
+    """The Glue Data Catalog as PyIceberg opens it."""
+    access = server.credentials
+    return GlueCatalog("mulgil", **{
+        "glue.endpoint": server.endpoint, "glue.region": "us-east-1",
+        "glue.access-key-id": access["AWS_ACCESS_KEY_ID"], "glue.secret-access-key": access["AWS_SECRET_ACCESS_KEY"],
+        "s3.endpoint": server.endpoint, "s3.region": "us-east-1",
+        "s3.access-key-id": access["AWS_ACCESS_KEY_ID"], "s3.secret-access-key": access["AWS_SECRET_ACCESS_KEY"],
+    })
 
 
 @pytest.fixture

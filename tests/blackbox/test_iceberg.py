@@ -4,25 +4,12 @@ import json
 import random
 
 import pyarrow
-import pytest
-from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.schema import Schema
 from pyiceberg.types import LongType, NestedField, StringType
 from server import wait_until
 
 ROLE = "arn:aws:iam::000000000000:role/firehose"
 EVENTS = Schema(NestedField(1, "id", LongType()), NestedField(2, "name", StringType()))
-
-
-@pytest.fixture
-def catalog(server):
-    access = server.credentials
-    return GlueCatalog("mulgil", **{
-        "glue.endpoint": server.endpoint, "glue.region": "us-east-1",
-        "glue.access-key-id": access["AWS_ACCESS_KEY_ID"], "glue.secret-access-key": access["AWS_SECRET_ACCESS_KEY"],
-        "s3.endpoint": server.endpoint, "s3.region": "us-east-1",
-        "s3.access-key-id": access["AWS_ACCESS_KEY_ID"], "s3.secret-access-key": access["AWS_SECRET_ACCESS_KEY"],
-    })
 
 
 def deliver(firehose, name, bucket, tables, **settings):

@@ -6,7 +6,6 @@ import decimal
 import pyarrow
 import pytest
 from athena import QueryFailed
-from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.expressions import EqualTo, LessThan
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
@@ -17,17 +16,6 @@ from pyiceberg.types import (
 )
 
 ROWS = 50_000
-
-
-@pytest.fixture
-def catalog(server):
-    access = server.credentials
-    return GlueCatalog("mulgil", **{
-        "glue.endpoint": server.endpoint, "glue.region": "us-east-1",
-        "glue.access-key-id": access["AWS_ACCESS_KEY_ID"], "glue.secret-access-key": access["AWS_SECRET_ACCESS_KEY"],
-        "s3.endpoint": server.endpoint, "s3.region": "us-east-1",
-        "s3.access-key-id": access["AWS_ACCESS_KEY_ID"], "s3.secret-access-key": access["AWS_SECRET_ACCESS_KEY"],
-    })
 
 
 def events(from_, to):
