@@ -2,7 +2,6 @@ use s3s::dto::{ListObjectsInput, ListObjectsOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
 use crate::S3;
-use crate::error::not_implemented;
 use crate::listing::{Asked, list};
 
 pub(crate) async fn handle(
@@ -11,9 +10,6 @@ pub(crate) async fn handle(
 ) -> S3Result<S3Response<ListObjectsOutput>> {
     let input = &request.input;
     let bucket = s3.own_bucket(&request, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    if input.optional_object_attributes.is_some() {
-        return Err(not_implemented("x-amz-optional-object-attributes"));
-    }
     let asked = Asked {
         bucket: &input.bucket,
         prefix: input.prefix.as_deref(),

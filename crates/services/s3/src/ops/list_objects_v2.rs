@@ -2,7 +2,7 @@ use s3s::dto::{ListObjectsV2Input, ListObjectsV2Output};
 use s3s::{S3Request, S3Response, S3Result};
 
 use crate::S3;
-use crate::error::{invalid_argument, not_implemented};
+use crate::error::invalid_argument;
 use crate::listing::{Asked, list};
 
 pub(crate) async fn handle(
@@ -11,9 +11,6 @@ pub(crate) async fn handle(
 ) -> S3Result<S3Response<ListObjectsV2Output>> {
     let input = &request.input;
     let bucket = s3.own_bucket(&request, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    if input.optional_object_attributes.is_some() {
-        return Err(not_implemented("x-amz-optional-object-attributes"));
-    }
     let after = match &input.continuation_token {
         Some(token) => Some(read_token(token)?),
         None => input.start_after.clone(),

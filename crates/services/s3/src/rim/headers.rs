@@ -54,7 +54,7 @@ const KNOWN: [&str; 30] = [
 ];
 
 /// Headers that are fine as long as they ask for what is true anyway.
-const DEFAULTS: [(&str, &[&str]); 7] = [
+const DEFAULTS: [(&str, &[&str]); 8] = [
     // The C++ SDK says which API it speaks; there is one.
     ("x-amz-api-version", &["2006-03-01"]),
     ("x-amz-acl", &["private", "bucket-owner-full-control"]),
@@ -63,6 +63,8 @@ const DEFAULTS: [(&str, &[&str]); 7] = [
     ("x-amz-bypass-governance-retention", &["false", "False"]),
     ("x-amz-server-side-encryption-bucket-key-enabled", &["false", "False"]),
     ("x-amz-object-ownership", &["BucketOwnerEnforced"]),
+    // Listings leave it out for objects that are not archived: all of ours.
+    ("x-amz-optional-object-attributes", &["RestoreStatus"]),
 ];
 
 /// Whether a presigned URL has a signature of version 2, as SDKs still make them for the oldest regions.

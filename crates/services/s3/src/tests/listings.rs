@@ -37,13 +37,24 @@ async fn list_objects_v2_groups_and_pages() {
     assert_eq!((none.one("KeyCount"), none.one("IsTruncated")), ("0".to_owned(), "false".to_owned()));
 }
 
+/// Trino always asks.
+#[tokio::test]
+async fn objects_that_were_never_archived_have_no_restore_status() {
+    let bench = filled().await;
+    let asked = [("x-amz-optional-object-attributes", "RestoreStatus")];
+    for target in ["/lake?list-type=2", "/lake"] {
+        let page = bench.get(target, &asked).await.ok();
+        assert_eq!((page.all("Key").len(), page.all("RestoreStatus")), (5, vec![]));
+    }
+}
+
 #[tokio::test]
 async fn list_objects_v2_refuses_what_it_cannot_read() {
     let bench = filled().await;
     for parameters in ["max-keys=-1", "continuation-token=%2A", "encoding-type=base64"] {
         bench.get(&format!("/lake?list-type=2&{parameters}"), &[]).await.refused(400, "InvalidArgument");
     }
-    let asked = [("x-amz-optional-object-attributes", "RestoreStatus")];
+    let asked = [("x-amz-optional-object-attributes", "Colour")];
     bench.get("/lake?list-type=2", &asked).await.refused(501, "NotImplemented");
     bench.get("/none?list-type=2", &[]).await.refused(404, "NoSuchBucket");
 }
