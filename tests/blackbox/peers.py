@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -119,21 +120,71 @@ def rust_peer() -> list:
 def jars(name: str, extra: pathlib.Path | None = None) -> pathlib.Path:
     """The folder with the jars of `tests/peers/java/NAME/pom.xml` and all that they need."""
     need(f"Java's {name}", "java", "javac", "mvn")
-    command = ["mvn", "-q", "-B", "-ntp", "dependency:copy-dependencies", "-DoutputDirectory=lib",
-               "-DincludeScope=runtime"]
     pom = (extra or HOME / "java" / name) / "pom.xml"
-    return installed(name, pom, commands=lambda _: [command]) / "lib"
+    return installed(name, pom, commands=lambda _: [copy_jars("lib")]) / "lib"
+
+
+def copy_jars(folder: str) -> list:
+    return ["mvn", "-q", "-B", "-ntp", "dependency:copy-dependencies", f"-DoutputDirectory={folder}",
+            "-DincludeScope=runtime"]
+
+
+def compiled(name: str, javac: str | pathlib.Path, lib: pathlib.Path, *sources: pathlib.Path) -> pathlib.Path:
+    """The folder with the classes of `sources`."""
+    return installed(f"java-{name}", *sources, commands=lambda folder: [
+        [javac, "-d", folder, "-cp", f"{lib}/*", *(folder / source.name for source in sources)]])
 
 
 def java(name: str, main: str, *options: str) -> list:
     """A command that runs a class of `tests/peers/java/src` with the jars of `name`."""
     lib = jars(name)
     sources = [HOME / "java" / "src" / f"{source}.java" for source in (main, "Json")]
-    classes = installed(f"java-{main.lower()}", *sources, commands=lambda folder: [
-        ["javac", "-d", folder, "-cp", f"{lib}/*", *(folder / source.name for source in sources)]])
+    classes = compiled(main.lower(), "javac", lib, *sources)
     # The serial collector and one compiler tier: short programs on few cores.
     return ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", *options, "-cp", f"{classes}:{lib}/*", main]
+
+
+def jdk(what: str, *versions: int) -> pathlib.Path:
+    """The home of a Java of one of these versions: `JAVA_HOME_25`, `JAVA_HOME`, the path's, the system's."""
+    named = [os.environ.get(f"JAVA_HOME_{version}") for version in versions] + [os.environ.get("JAVA_HOME")]
+    found = shutil.which("java")
+    homes = [pathlib.Path(home) for home in named if home]
+    homes += [pathlib.Path(found).resolve().parents[1]] if found else []
+    homes += sorted(pathlib.Path("/usr/lib/jvm").glob("*"))
+    for home in homes:
+        release = home / "release"
+        told = re.search(r'JAVA_VERSION="(\d+)', release.read_text()) if release.is_file() else None
+        if told and int(told[1]) in versions and (home / "bin" / "javac").is_file():
+            return home
+    return leave_out(what, f"this machine has no JDK {' or '.join(map(str, versions))}")
+
+
+def spark(memory: str, opened: list[str]) -> list:
+    """A command that runs `Spark.java`, which takes settings as arguments."""
+    java = jdk("Spark", 17, 21) / "bin" / "java"
+    lib = jars("spark")
+    sources = [HOME / "java" / "src" / name for name in ("Spark.java", "Json.java")]
+    classes = compiled("spark", java.with_name("javac"), lib, *sources)
+    return [java, f"-Xmx{memory}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC", *opened, "-cp",
+            f"{classes}:{lib}/*", "Spark"]
+
+
+def trino(memory: str) -> tuple[list, pathlib.Path]:
+    """A command that wants `-Dconfig` and a main class, and the folder of its plugins."""
+    java = jdk("Trino", 25) / "bin" / "java"
+    lib = jars("trino")
+    classes = compiled("trino", java.with_name("javac"), lib, HOME / "java" / "src" / "RunTrino.java")
+    plugin = HOME / "java" / "trino-iceberg"
+    # A plugin is a folder of jars, one of which names it; the published one does not.
+    plugins = installed("trino-iceberg", plugin / "pom.xml", plugin / "io.trino.spi.Plugin", commands=lambda _: [
+        copy_jars("plugins/iceberg"), ["mkdir", "-p", "META-INF/services"],
+        ["mv", "io.trino.spi.Plugin", "META-INF/services"],
+        [java.with_name("jar"), "--create", "--file", "plugins/iceberg/named.jar", "META-INF"]])
+    command = [java, f"-Xmx{memory}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC",
+               "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED",
+               "--sun-misc-unsafe-memory-access=allow", "-Djdk.attach.allowAttachSelf=true", "-cp", f"{classes}:{lib}/*"]
+    return command, plugins / "plugins"
 
 
 def java_peer() -> list:

@@ -1,0 +1,329 @@
+"""Iceberg tables that deliveries feed are one thing to PyIceberg, Spark, Trino and Athena, at every moment of them.
+
+`MULGIL_SEED` replays a history. Spark and Trino are installed like the other peers; without them the histories go on
+with who is left, and the summary says who was left out.
+"""
+
+import json
+import random
+
+import engines
+import history
+import peers
+import pytest
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.transforms import BucketTransform, DayTransform, IdentityTransform
+from pyiceberg.types import (
+    BooleanType, DateType, DecimalType, DoubleType, ListType, LongType, NestedField, StringType, StructType,
+    TimestampType, TimestamptzType,
+)
+from server import wait_until
+
+ROLE = "arn:aws:iam::000000000000:role/firehose"
+STEPS = 10
+RECORDS_MAX = 120
+KEEP = {"mulgil.upkeep.enabled": "false"}
+# By row, not by file, for the engine whose default is by file.
+MERGE_ON_READ = {f"write.{kind}.mode": "merge-on-read" for kind in ("delete", "update", "merge")}
+
+SCHEMA = Schema(
+    NestedField(1, "id", LongType()), NestedField(2, "kind", StringType()), NestedField(3, "name", StringType()),
+    NestedField(4, "score", DoubleType()), NestedField(5, "price", DecimalType(12, 2)),
+    NestedField(6, "good", BooleanType()), NestedField(7, "day", DateType()), NestedField(8, "at", TimestampType()),
+    NestedField(9, "seen", TimestamptzType()), NestedField(10, "tags", ListType(12, StringType())),
+    NestedField(11, "place", StructType(NestedField(13, "city", StringType()))),
+)
+PARTITIONED = PartitionSpec(
+    PartitionField(2, 1000, IdentityTransform(), "kind"), PartitionField(8, 1001, DayTransform(), "at_day"))
+BUCKETS = PartitionSpec(
+    PartitionField(1, 1000, BucketTransform(3), "id_bucket"), PartitionField(2, 1001, IdentityTransform(), "kind"))
+
+pytestmark = pytest.mark.timeout(peers.INSTALL_SECONDS_MAX + 240)
+
+
+class Peers:
+    """The engines of this session: started together, waited for when first asked for."""
+
+    def __init__(self, server, home):
+        server.client("s3").create_bucket(Bucket="engines")
+        make = {
+            "Spark": lambda: engines.Spark(server, "s3://engines/spark", home / "spark.log"),
+            "Trino": lambda: engines.Trino(server, "s3://engines/trino", home / "trino"),
+        }
+        self.left_out, self.started = {}, {}
+        for name, start in make.items():
+            try:
+                self.started[name] = start()
+            except pytest.skip.Exception as reason:
+                self.left_out[name] = str(reason)
+
+    def ready(self) -> list:
+        return [engine.ready() for engine in self.started.values()]
+
+    def stop(self):
+        for engine in self.started.values():
+            engine.stop()
+
+
+@pytest.fixture(scope="module")
+def park(server, tmp_path_factory):
+    park = Peers(server, tmp_path_factory.mktemp("engines"))
+    yield park
+    park.stop()
+
+
+@pytest.fixture
+def others(park):
+    """Those that nobody here wrote."""
+    if not park.started:
+        pytest.skip("; ".join(park.left_out.values()))
+    return park.ready()
+
+
+@pytest.fixture(params=["Spark", "Trino"])
+def other(request, park):
+    if request.param in park.left_out:
+        pytest.skip(park.left_out[request.param])
+    return park.started[request.param].ready()
+
+
+@pytest.fixture
+def all_engines(others, sql):
+    return [engines.Athena(sql), *others]
+
+
+@pytest.fixture(autouse=True)
+def deletes_of_trino(monkeypatch):
+    monkeypatch.setattr("pyiceberg.io.pyarrow._read_deletes", engines.read_deletes)
+
+
+class Delivered:
+    """A table, the delivery into it, and the model of both."""
+
+    def __init__(self, firehose, catalog, database, bucket, pick, *, upserts, spec=None, name="t"):
+        """Makes the table if it is given a partition spec."""
+        self.firehose, self.catalog, self.database, self.name = firehose, catalog, database, name
+        self.model, self.maker, self.pick = history.Model(upserts), history.Maker(pick), pick
+        self.stream = f"{database}-{name}".replace("_", "-")[:64]
+        if spec is not None:
+            catalog.create_table(self.identifier, SCHEMA, location=f"s3://{bucket}/{name}", partition_spec=spec,
+                                 properties=KEEP | MERGE_ON_READ)
+        target = {"DestinationDatabaseName": database, "DestinationTableName": name}
+        if upserts:
+            target["UniqueKeys"] = ["id"]
+        query = f'{{destinationDatabaseName: "{database}", destinationTableName: "{name}", operation: .op}}'
+        values = {"MetadataExtractionQuery": query, "JsonParsingEngine": "JQ-1.6"}
+        processor = {"Type": "MetadataExtraction", "Parameters": [
+            {"ParameterName": name, "ParameterValue": value} for name, value in values.items()]}
+        firehose.create_delivery_stream(DeliveryStreamName=self.stream, IcebergDestinationConfiguration={
+            "RoleARN": ROLE,
+            "CatalogConfiguration": {"CatalogARN": "arn:aws:glue:us-east-1:000000000000:catalog"},
+            "DestinationTableConfigurationList": [target],
+            "SchemaEvolutionConfiguration": {"Enabled": True},
+            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 0},
+            "S3Configuration": {"RoleARN": ROLE, "BucketARN": f"arn:aws:s3:::{bucket}",
+                                "ErrorOutputPrefix": "errors/!{firehose:error-output-type}/"},
+            **({"ProcessingConfiguration": {"Enabled": True, "Processors": [processor]}} if upserts else {}),
+        })
+
+    @property
+    def identifier(self):
+        return (self.database, self.name)
+
+    def deliver(self, ids=range(history.IDS)):
+        """Some records more; returns when all of them are in the table."""
+        records = []
+        for _ in range(self.pick.randrange(1, RECORDS_MAX)):
+            operation = self.pick.choice(["insert", "update", "delete"]) if self.model.upserts else None
+            row = self.maker.row(ids, operation)
+            records.append(history.record(row))
+            self.model.remove(row[0]) if operation == "delete" else self.model.put(row)
+        entries = [{"Data": json.dumps(record)} for record in records]
+        assert self.firehose.put_record_batch(DeliveryStreamName=self.stream, Records=entries)["FailedPutCount"] == 0
+        expected = self.model.states[-1]
+        wait_until(lambda: self.read() == expected, "the records are in the table", every=0.1)
+
+    def read(self, snapshot=None) -> frozenset:
+        """What PyIceberg reads."""
+        table = self.catalog.load_table(self.identifier)
+        if table.current_snapshot() is None:
+            return history.state([])
+        rows = table.scan(snapshot_id=snapshot).to_arrow()
+        names = rows.column_names
+        return history.state(history.plain(row.values(), names) for row in rows.to_pylist())
+
+    def read_by(self, engine, names, snapshot=None) -> frozenset:
+        table = engine.table(self.database, self.name)
+        source = engine.at(table, snapshot) if snapshot else table
+        answer = engine.rows(f"SELECT {history.asked(engine, names)} FROM {source}")
+        return history.state(history.plain(row, names) for row in answer)
+
+
+def inserted(given: Delivered, engine, table):
+    """Rows whose keys may be there already: nobody else knows of unique keys."""
+    rows = [given.maker.row()[:3] for _ in range(3)]
+    given.model.rows += [history.plain(row, history.NAMES[:3]) for row in rows]
+    given.model.note()
+    nulls = ", NULL" * (len(given.catalog.load_table(given.identifier).schema().fields) - 3)
+    values = ", ".join(f"({id}, {engines.quoted(kind, engine)}, '{name}'{nulls})" for id, kind, name in rows)
+    return f"INSERT INTO {table} VALUES {values}"
+
+
+def deleted(given, engine, table):
+    rest = given.pick.randrange(5)
+    given.model.change(lambda row: None if row[0] % 5 == rest else row)
+    return f"DELETE FROM {table} WHERE id % 5 = {rest}"
+
+
+def updated(given, engine, table):
+    """Rows that change, and their partition with them."""
+    rest, mark = given.pick.randrange(7), f"+{len(given.model.states)}"
+    moved = lambda row: (row[0], "moved", row[2] + mark, *row[3:])
+    given.model.change(lambda row: moved(row) if row[0] % 7 == rest else row)
+    return f"UPDATE {table} SET kind = 'moved', name = concat(name, '{mark}') WHERE id % 7 = {rest}"
+
+
+def merged(given, engine, table):
+    news = {id: f"m{len(given.model.states)}-{id}" for id in given.pick.sample(range(2 * history.IDS), 20)}
+    known = {row[0] for row in given.model.rows}
+    given.model.rows = [(*row[:2], news.get(row[0], row[2]), *row[3:]) for row in given.model.rows]
+    given.model.rows += [history.plain((id, "new", name), history.NAMES[:3])
+                         for id, name in news.items() if id not in known]
+    given.model.note()
+    source = " UNION ALL ".join(f"SELECT {id} AS id, '{name}' AS name" for id, name in news.items())
+    return (f"MERGE INTO {table} t USING ({source}) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET name = s.name "
+            "WHEN NOT MATCHED THEN INSERT (id, kind, name) VALUES (s.id, 'new', s.name)")
+
+
+def rewritten(given, engine, table):
+    """Files that change, and no row."""
+    return engine.rewrite(given.database, given.name)
+
+
+STATEMENTS = [inserted, deleted, updated, merged, rewritten]
+
+
+def columns_of(table, snapshot) -> list[str]:
+    schema = next(schema for schema in table.metadata.schemas if schema.schema_id == snapshot.schema_id)
+    return [field.name for field in schema.fields]
+
+
+def check_every_snapshot(given: Delivered, readers) -> int:
+    """Everybody reads what the model has, in the model's order."""
+    table = given.catalog.load_table(given.identifier)
+    snapshots = sorted(table.snapshots(), key=lambda snapshot: snapshot.sequence_number)
+    at = 0
+    for snapshot in snapshots:
+        rows = given.read(snapshot.snapshot_id)
+        found = given.model.place(rows, at)
+        assert found is not None, (
+            f"at {snapshot} PyIceberg reads what the table never was; beside the state that was waited for:\n"
+            f"{difference(rows, given.model.states[-1])}")
+        at = found
+        names = columns_of(table, snapshot)
+        for engine in readers:
+            seen = given.read_by(engine, names, snapshot.snapshot_id)
+            assert seen == rows, f"{engine.name} at {snapshot}, by {names}:\n{difference(seen, rows)}"
+    assert given.model.states[at] == given.model.states[-1]
+    return len(snapshots)
+
+
+def difference(seen: frozenset, expected: frozenset) -> str:
+    show = lambda rows: "\n".join(map(str, sorted(rows, key=str)[:5]))
+    return f"{len(seen - expected)} unexpected:\n{show(seen - expected)}\n{len(expected - seen)} missing:\n" \
+           f"{show(expected - seen)}"
+
+
+def check_metadata(given: Delivered, readers) -> None:
+    """Everybody knows the same of the table."""
+    table = given.catalog.load_table(given.identifier)
+    snapshots = sorted(table.snapshots(), key=lambda snapshot: snapshot.sequence_number)
+    lines = [(s.snapshot_id, s.parent_snapshot_id, s.summary.operation.value) for s in snapshots]
+    order = [entry.snapshot_id for entry in table.history()]
+    for engine in readers:
+        about = lambda kind, engine=engine: engine.about(given.database, given.name, kind)
+        told = engine.rows(f"SELECT snapshot_id, parent_id, operation FROM {about('snapshots')}")
+        assert sorted(told) == sorted(lines), engine.name
+        told = engine.rows(f"SELECT snapshot_id FROM {about('history')} ORDER BY made_current_at")
+        assert sorted(told) == sorted((id,) for id in order), engine.name
+        assert engine.rows(f"SELECT name, snapshot_id FROM {about('refs')}") == [("main", order[-1])], engine.name
+        star = engine.columns(f"SELECT * FROM {engine.table(given.database, given.name)} LIMIT 1")
+        assert star == [field.name for field in table.schema().fields], engine.name
+    counted = {engine.name: sorted(engine.rows(
+        "SELECT content, count(*), sum(record_count), sum(file_size_in_bytes) "
+        f"FROM {engine.about(given.database, given.name, 'files')} GROUP BY content")) for engine in readers}
+    assert len(set(map(str, counted.values()))) == 1, counted
+
+
+SHAPES = {
+    "appended": (False, PartitionSpec()),
+    "appended in partitions": (False, PARTITIONED),
+    "upserted": (True, PartitionSpec()),
+    "upserted in partitions": (True, BUCKETS),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_snapshot_of_a_history_is_the_models_for_everybody(
+        shape, seed, firehose, catalog, database, bucket, all_engines, others):
+    upserts, spec = SHAPES[shape]
+    pick = random.Random(f"{seed}/{shape}")
+    given = Delivered(firehose, catalog, database, bucket, pick, upserts=upserts, spec=spec)
+    evolves = pick.randrange(2, STEPS)
+    for step in range(STEPS):
+        if step % 2 == 0 or step >= evolves and not given.maker.extra:
+            given.maker.extra = step >= evolves
+            given.deliver()
+            continue
+        engine, statement = pick.choice(others), pick.choice(STATEMENTS)
+        print(f"step {step}: {engine.name}, {statement.__name__}")
+        engine.rows(statement(given, engine, engine.table(database, given.name)))
+    count = check_every_snapshot(given, all_engines)
+    check_metadata(given, all_engines)
+    print(f"{count} snapshots, {len(given.model.rows)} rows at last")
+
+
+
+COLUMNS = ("id bigint, kind {text}, name {text}, score double, price decimal(12,2), good boolean, day date, at {time}, "
+           "seen {zoned}, tags {texts}, place {place}")
+CREATIONS = {
+    "Athena": (
+        COLUMNS.format(text="string", time="timestamp", zoned="timestamp", texts="array<string>",
+                       place="struct<city:string>"),
+        "PARTITIONED BY (kind, day(at)) LOCATION 's3://{bucket}/made/' TBLPROPERTIES ('table_type' = 'ICEBERG')"),
+    "Spark": (
+        COLUMNS.format(text="string", time="timestamp_ntz", zoned="timestamp", texts="array<string>",
+                       place="struct<city: string>"),
+        "USING iceberg PARTITIONED BY (kind, days(at))"),
+    "Trino": (
+        COLUMNS.format(text="varchar", time="timestamp(6)", zoned="timestamp(6) with time zone",
+                       texts="array(varchar)", place="row(city varchar)"),
+        "WITH (partitioning = ARRAY['kind', 'day(at)'])"),
+}
+
+
+@pytest.mark.parametrize("creator", CREATIONS)
+def test_a_table_made_by_one_is_fed_read_changed_and_dropped_by_the_others(
+        creator, park, seed, firehose, catalog, database, bucket, s3, all_engines, others):
+    if creator in park.left_out:
+        pytest.skip(park.left_out[creator])
+    engine = next(engine for engine in all_engines if engine.name == creator)
+    columns, more = CREATIONS[creator]
+    engine.rows(f"CREATE TABLE {engine.new_table(database, 'made')} ({columns}) {more.format(bucket=bucket)}")
+    pick = random.Random(f"{seed}/{creator}")
+    given = Delivered(firehose, catalog, database, bucket, pick, upserts=True, name="made")
+    given.deliver()
+    for other in others:
+        for statement in (inserted, deleted, updated, merged):
+            other.rows(statement(given, other, other.table(database, "made")))
+        given.deliver()
+    check_every_snapshot(given, all_engines)
+    check_metadata(given, all_engines)
+    location = catalog.load_table(given.identifier).location()
+    dropper = all_engines[0] if creator != "Athena" else others[-1]
+    dropper.rows(f"DROP TABLE {dropper.new_table(database, 'made')}")
+    assert not catalog.table_exists(given.identifier)
+    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    left = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+    assert not left or dropper.name == "Spark", "Spark leaves the files unless told to purge"
