@@ -14,6 +14,7 @@
 //!
 //! Start reading at [`Rt`].
 
+mod background;
 mod backoff;
 mod clock;
 mod random;
@@ -122,6 +123,16 @@ impl Rt {
         F: FnOnce() -> T + Send + 'static,
     {
         self.inner.tasks.blocking(name, work).await
+    }
+
+    /// As [`Rt::blocking`] for work that uses the processor and may wait: it runs on few threads of low priority,
+    /// so that it takes what is left when others have work to do, and all of the machine when they have not.
+    pub async fn background<T, F>(&self, name: &'static str, work: F) -> T
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        self.inner.tasks.background(name, work).await
     }
 
     /// Starts a named thread of its own, for work that blocks for as long as the process lives. The

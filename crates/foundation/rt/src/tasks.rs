@@ -11,6 +11,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::background::Background;
+
 /// The running tasks of an [`Rt`](crate::Rt), by name.
 #[derive(Clone, Default)]
 pub(crate) struct Tasks {
@@ -18,6 +20,7 @@ pub(crate) struct Tasks {
     /// Of a machine that is stepped: blocking work stays on the thread that awaits it, and tasks wait here for
     /// whoever drives them.
     stepped: Option<Arc<Mutex<Vec<Spawned>>>>,
+    background: Arc<Background>,
 }
 
 /// A task of a stepped machine.
@@ -102,6 +105,23 @@ impl Tasks {
                 Err(_) => std::future::pending().await,
             },
         }
+    }
+
+    pub(crate) async fn background<T, F>(&self, name: &'static str, work: F) -> T
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let registered = self.register(name);
+        if self.stepped.is_some() {
+            give_way().await;
+            return work();
+        }
+        let work = move || {
+            let _registered = registered;
+            work()
+        };
+        self.background.run(work).await
     }
 
     /// The names of those still running after `limit`.

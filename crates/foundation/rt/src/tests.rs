@@ -151,3 +151,40 @@ fn a_backoff_doubles_up_to_its_maximum_and_starts_again_after_a_reset() {
     backoff.reset();
     assert!(backoff.next() <= Duration::from_millis(100));
 }
+
+#[tokio::test]
+async fn background_work_runs_on_threads_of_its_own_and_its_panics_go_on() {
+    let rt = Rt::system();
+    let here = std::thread::current().id();
+    let sums = (0..100u64).map(|n| {
+        let rt = rt.clone();
+        async move { rt.background("sum", move || (n * n, std::thread::current().id())).await }
+    });
+    let mut threads = std::collections::HashSet::new();
+    for (n, sum) in sums.enumerate() {
+        let (square, thread) = sum.await;
+        assert_eq!(square, (n * n) as u64);
+        assert_ne!(thread, here);
+        threads.insert(thread);
+    }
+    assert!(threads.len() <= std::thread::available_parallelism().unwrap().get());
+    let broken =
+        rt.clone().spawn("through", async move { rt.background("broken", || panic!("on purpose")).await });
+    let error = broken.await.map(|()| "nothing").unwrap_err();
+    assert!(matches!(error, TaskError::Panicked { .. }), "{error:?}");
+    assert_eq!(Rt::system().background("after", || 1).await, 1);
+}
+
+#[tokio::test]
+async fn background_work_is_waited_for_at_the_end() {
+    let rt = Rt::system();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let task = {
+        let rt = rt.clone();
+        rt.clone().spawn("outer", async move { rt.background("held", move || wait.recv().is_ok()).await })
+    };
+    let left = rt.shutdown(Duration::from_millis(20)).await;
+    assert!(left.contains(&"outer"), "{left:?}");
+    go.send(()).unwrap();
+    assert!(task.await.unwrap());
+}

@@ -33,6 +33,7 @@ mod pace;
 mod policy;
 mod position;
 mod put;
+mod records;
 mod reshard;
 mod resource;
 mod retention;
@@ -55,6 +56,7 @@ use model::op;
 use parking_lot::{Mutex, RwLock};
 use rt::Rt;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 pub use stream::topic_id;
 
@@ -90,6 +92,8 @@ pub struct Kinesis {
     /// Held while a consumer is registered, so that there are never too many.
     registering: tokio::sync::Mutex<()>,
     subscriptions: subscriptions::Subscriptions,
+    /// The turns of those who read history.
+    history: Semaphore,
 }
 
 impl Kinesis {
@@ -108,6 +112,7 @@ impl Kinesis {
             on_demand: Mutex::default(),
             registering: tokio::sync::Mutex::default(),
             subscriptions: subscriptions::Subscriptions::default(),
+            history: Semaphore::new(limits::HISTORY_READS_MAX),
         }
     }
 }
@@ -128,7 +133,7 @@ pub fn operations() -> Vec<aws::Operation<Kinesis>> {
         operation(&op::DESCRIBE_STREAM_SUMMARY, ops::describe_stream_summary::handle),
         operation(&op::DISABLE_ENHANCED_MONITORING, ops::disable_enhanced_monitoring::handle),
         operation(&op::ENABLE_ENHANCED_MONITORING, ops::enable_enhanced_monitoring::handle),
-        operation(&op::GET_RECORDS, ops::get_records::handle),
+        raw_operation(&op::GET_RECORDS, ops::get_records::handle),
         operation(&op::GET_RESOURCE_POLICY, ops::get_resource_policy::handle),
         operation(&op::GET_SHARD_ITERATOR, ops::get_shard_iterator::handle),
         operation(&op::INCREASE_STREAM_RETENTION_PERIOD, ops::increase_stream_retention_period::handle),

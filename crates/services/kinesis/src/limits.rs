@@ -78,3 +78,6 @@ pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
 pub(crate) const EVENT_BYTES_MAX: usize = 1 << 20;
 /// Records of one event of a subscription.
 pub(crate) const EVENT_RECORDS_MAX: usize = 10_000;
+/// Pages of history that are read and written at once, of all streams: with both forms of the data, 200 MiB at
+/// most.
+pub(crate) const HISTORY_READS_MAX: usize = 8;

@@ -14,19 +14,21 @@ use crate::error::{from_log, stream_not_found};
 use crate::limits::{
     EVENT_BYTES_MAX, EVENT_RECORDS_MAX, HEARTBEAT, READ_BYTES_PER_SECOND, SUBSCRIPTION_LIFE,
 };
-use crate::model::{ChildShard, Record, SubscribeToShardEventStream, error};
-use crate::ops::get_records::{millis_behind, records_of};
+use crate::model::{ChildShard, SubscribeToShardEventStream, error};
+use crate::ops::get_records::millis_behind;
 use crate::pace::Bucket;
+use crate::records::Records;
 use crate::resource::ConsumerName;
 use crate::sequence::{SequenceNumber, ShardNumbers};
 use crate::subscriptions::End;
 use crate::{Kinesis, shard};
 
 /// The model's event, but for the continuation, which the last event of a closed shard does not have.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct ShardEvent {
-    pub(crate) records: Vec<Record>,
+    #[serde(skip)]
+    pub(crate) records: Records,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) continuation_sequence_number: Option<String>,
     pub(crate) millis_behind_latest: i64,
@@ -42,7 +44,7 @@ impl aws::Event for ShardEvent {
     }
 
     fn write(&self, codec: &Codec, out: &mut Vec<u8>) -> Result<(), ApiError> {
-        codec.encode_into(self, out)
+        self.records.write_with(self, codec, out)
     }
 }
 
@@ -162,7 +164,7 @@ impl Subscription {
         if page.records.is_empty() && route.closed_at.is_some_and(|end| page.next >= end) {
             self.done = true;
             return Ok(Some(ShardEvent {
-                records: Vec::new(),
+                records: Records::new(page, self.numbers),
                 continuation_sequence_number: None,
                 millis_behind_latest: 0,
                 child_shards: Some(shard::children(&routes, self.index)),
@@ -184,7 +186,7 @@ impl Subscription {
         }
         ShardEvent {
             millis_behind_latest: millis_behind(&page, self.svc.rt.now()),
-            records: records_of(page, &self.numbers),
+            records: Records::new(page, self.numbers),
             continuation_sequence_number: Some(self.sent.to_string()),
             child_shards: None,
         }

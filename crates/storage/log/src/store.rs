@@ -266,13 +266,26 @@ impl Log {
         from: Offset,
         limit: ReadLimit,
     ) -> Result<Page, LogError> {
-        let partition = self.state(id)?.partition(partition)?.clone();
-        self.expire(std::slice::from_ref(&partition)).await?;
-        if let Some(page) = partition.read_cached(from, limit) {
+        if let Some(page) = self.read_cached(id, partition, from, limit).await? {
             return Ok(page);
         }
+        let partition = self.state(id)?.partition(partition)?.clone();
         let journal = self.inner.journal.clone();
         self.inner.rt.blocking("log read", move || journal.read(&partition, from, limit)).await
+    }
+
+    /// As [`Log::read`] where memory holds all of the page, or there is nothing to read: it takes neither memory
+    /// nor a read of the disk. `None` for history.
+    pub async fn read_cached(
+        &self,
+        id: &TopicId,
+        partition: u32,
+        from: Offset,
+        limit: ReadLimit,
+    ) -> Result<Option<Page>, LogError> {
+        let partition = self.state(id)?.partition(partition)?.clone();
+        self.expire(std::slice::from_ref(&partition)).await?;
+        Ok(partition.read_cached(from, limit))
     }
 
     /// The offset to read from for a position.

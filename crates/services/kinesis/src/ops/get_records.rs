@@ -1,21 +1,27 @@
 use std::sync::Arc;
 
-use aws::{ApiError, AwsTimestamp, Context};
+use aws::{ApiError, Codec, Context};
+use bytes::Bytes;
 use log::{Page, ReadLimit, TopicId};
 use rt::Timestamp;
+use serde::Serialize;
+use tokio::sync::SemaphorePermit;
 
 use crate::error::{from_log, shard_not_found, shard_rate_exceeded};
 use crate::iterator::ShardIterator;
 use crate::limits::{GET_BYTES_MAX, GET_RECORDS_MAX};
-use crate::model::{GetRecordsInput, GetRecordsOutput, Record, error};
+use crate::model::{ChildShard, GetRecordsInput, error};
+use crate::records::Records;
 use crate::sequence::ShardNumbers;
 use crate::{Kinesis, shard, stream};
 
 pub(crate) async fn handle(
     ctx: Context,
     svc: Arc<Kinesis>,
-    input: GetRecordsInput,
-) -> Result<GetRecordsOutput, ApiError> {
+    body: Bytes,
+    codec: Codec,
+) -> Result<Bytes, ApiError> {
+    let input = codec.decode::<GetRecordsInput>(&body)?;
     let iterator = ShardIterator::decode(&input.shard_iterator, ctx.now)?;
     let stream = named(&ctx, &iterator, input.stream_arn.as_deref())?;
     let routes = svc.routes(&stream)?;
@@ -27,21 +33,67 @@ pub(crate) async fn handle(
         return Err(shard_rate_exceeded(&stream, route.index));
     }
     let records = input.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(GET_RECORDS_MAX);
-    let limit = ReadLimit { records, bytes: GET_BYTES_MAX };
-    let page = svc.log.read(&stream, iterator.shard, iterator.offset, limit).await;
-    let page = page.map_err(|error| from_log(&stream, error))?;
-    if let Some(live) = live {
-        let bytes = page.records.iter().map(|record| record.key.len() + record.data.len()).sum();
-        live.pace.settle_read(route.index, bytes, now);
-    }
+    let Read { page, turn } = svc.read(&stream, &iterator, records).await?;
     let next = ShardIterator { offset: page.next, issued: ctx.now, ..iterator };
     let ended = route.closed_at.is_some_and(|end| page.next >= end);
-    Ok(GetRecordsOutput {
+    let rest = Rest {
         next_shard_iterator: (!ended).then(|| next.encode()),
-        millis_behind_latest: Some(millis_behind(&page, ctx.now)),
-        records: records_of(page, &ShardNumbers::new(next.shard, route.created)),
+        millis_behind_latest: millis_behind(&page, ctx.now),
         child_shards: ended.then(|| shard::children(&routes, next.shard)),
-    })
+    };
+    let records = Records::new(page, ShardNumbers::new(next.shard, route.created));
+    let bytes = records.bytes();
+    if let Some(live) = live {
+        live.pace.settle_read(route.index, bytes, now);
+    }
+    let encode = move || {
+        let mut out = Vec::new();
+        records.write_with(&rest, &codec, &mut out).map(|()| Bytes::from(out))
+    };
+    let answer = if bytes > INLINE_BYTES_MAX { svc.rt.background("encode", encode).await } else { encode() };
+    drop(turn);
+    answer
+}
+
+/// What a page of this size costs to write is not worth another thread.
+const INLINE_BYTES_MAX: usize = 128 << 10;
+
+/// The output beside its records.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Rest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_shard_iterator: Option<String>,
+    millis_behind_latest: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    child_shards: Option<Vec<ChildShard>>,
+}
+
+struct Read<'a> {
+    page: Page,
+    /// Held until the answer is written, by readers of history.
+    turn: Option<SemaphorePermit<'a>>,
+}
+
+impl Kinesis {
+    /// What memory has is read at once. Readers of history take turns, so that however many they are, they hold
+    /// little memory and leave the disk and the processor to those who write.
+    async fn read(
+        &self,
+        stream: &TopicId,
+        iterator: &ShardIterator,
+        records: usize,
+    ) -> Result<Read<'_>, ApiError> {
+        let (shard, from) = (iterator.shard, iterator.offset);
+        let limit = ReadLimit { records, bytes: GET_BYTES_MAX };
+        let failed = |error| from_log(stream, error);
+        if let Some(page) = self.log.read_cached(stream, shard, from, limit).await.map_err(failed)? {
+            return Ok(Read { page, turn: None });
+        }
+        let turn = self.history.acquire().await.map_err(ApiError::internal)?;
+        let page = self.log.read(stream, shard, from, limit).await.map_err(failed)?;
+        Ok(Read { page, turn: Some(turn) })
+    }
 }
 
 fn named(ctx: &Context, iterator: &ShardIterator, arn: Option<&str>) -> Result<TopicId, ApiError> {
@@ -62,16 +114,4 @@ pub(crate) fn millis_behind(page: &Page, now: Timestamp) -> i64 {
         }
         _ => 0,
     }
-}
-
-pub(crate) fn records_of(page: Page, numbers: &ShardNumbers) -> Vec<Record> {
-    let record = |record: log::Record| Record {
-        sequence_number: numbers.record(record.offset, record.at).to_string(),
-        approximate_arrival_timestamp: Some(AwsTimestamp::from(record.at)),
-        // Keys came as text; nothing else is taken in.
-        partition_key: Some(String::from_utf8_lossy(&record.key).into_owned()),
-        data: record.data.into(),
-        encryption_type: None,
-    };
-    page.records.into_iter().map(record).collect()
 }

@@ -46,7 +46,7 @@ async fn next(events: &mut Events) -> ShardEvent {
 fn data(event: &ShardEvent) -> Vec<String> {
     let text =
         |record: &crate::model::Record| String::from_utf8(record.data.clone().into_bytes().to_vec()).unwrap();
-    event.records.iter().map(text).collect()
+    event.records.shapes().iter().map(text).collect()
 }
 
 fn latest() -> Value {
@@ -66,7 +66,7 @@ async fn records_come_as_they_are_put() {
         (data(&waiting), waiting.continuation_sequence_number),
         (vec!["one".to_owned()], Some(number))
     );
-    assert_eq!(waiting.records[0].partition_key.as_deref(), Some("k"));
+    assert_eq!(waiting.records.shapes()[0].partition_key.as_deref(), Some("k"));
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn it_ends_after_five_minutes_and_says_until_then_that_it_lives() {
             }
         }
     } {
-        assert!(event.unwrap().records.is_empty());
+        assert!(event.unwrap().records.shapes().is_empty());
         beats += 1;
     }
     assert_eq!(beats, 60);
@@ -151,7 +151,7 @@ async fn at_the_end_of_a_closed_shard_are_its_children() {
     assert_eq!(data(&next(&mut events).await), ["last"]);
     let split = json!({"StreamName": "s", "ShardToSplit": SHARD_0, "NewStartingHashKey": "1000"});
     let (end, _) = tokio::join!(next(&mut events), world.ok("SplitShard", split));
-    assert_eq!((end.continuation_sequence_number, end.records.len()), (None, 0));
+    assert_eq!((end.continuation_sequence_number, end.records.shapes().len()), (None, 0));
     let children = end.child_shards.unwrap();
     let ids: Vec<_> = children.iter().map(|child| child.shard_id.as_str()).collect();
     assert_eq!(ids, ["shardId-000000000001", "shardId-000000000002"]);
@@ -182,7 +182,7 @@ async fn a_second_subscription_waits_five_seconds_and_then_takes_over() {
     let mut second = world.subscribe(&consumer, 0, latest()).await.unwrap();
     let taken = loop {
         match first.next().await.expect("an end with a reason") {
-            Ok(event) => assert!(event.records.is_empty()),
+            Ok(event) => assert!(event.records.shapes().is_empty()),
             Err(error) => break error,
         }
     };
@@ -221,12 +221,15 @@ async fn with_the_limits_of_aws_a_subscription_gets_two_mebibytes_a_second() {
         world.clock.advance(Duration::from_secs(1));
     }
     let mut events = world.subscribe(&consumer, 0, json!({"Type": "TRIM_HORIZON"})).await.unwrap();
-    assert_eq!(next(&mut events).await.records.len() + next(&mut events).await.records.len(), 2);
+    assert_eq!(
+        next(&mut events).await.records.shapes().len() + next(&mut events).await.records.shapes().len(),
+        2
+    );
     let waiting = events.next();
     tokio::pin!(waiting);
     assert!(waiting.as_mut().now_or_never().is_none());
     world.clock.advance(Duration::from_millis(500));
-    assert_eq!(waiting.await.unwrap().unwrap().records.len(), 1);
+    assert_eq!(waiting.await.unwrap().unwrap().records.shapes().len(), 1);
     for _ in 0..6 {
         let busy = world.subscribe(&consumer, 0, latest()).await.err().unwrap();
         if busy.code() == "LimitExceededException" {
@@ -249,7 +252,7 @@ async fn a_large_backlog_comes_in_bounded_events() {
         let mut sizes = Vec::new();
         while sizes.iter().map(|(count, _)| count).sum::<usize>() < 8 {
             let event = next(&mut events).await;
-            sizes.push((event.records.len(), event.millis_behind_latest));
+            sizes.push((event.records.shapes().len(), event.millis_behind_latest));
         }
         sizes
     };
