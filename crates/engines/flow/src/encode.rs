@@ -53,14 +53,14 @@ impl HeldRows {
         Ok(())
     }
 
-    fn finish(self) -> Result<Bytes, FlowError> {
+    fn finish(self) -> Result<Vec<Bytes>, FlowError> {
         let mut encoder = Encoder::new(&self.plan.spec.encode, self.plan.table.as_ref(), &self.key)?;
         let mut file = Vec::new();
         for batch in self.batches {
-            file.extend_from_slice(&encoder.push(Payload::Rows(batch))?);
+            file.extend(encoder.push(Payload::Rows(batch))?);
         }
-        file.extend_from_slice(&encoder.finish()?);
-        Ok(file.into())
+        file.extend(encoder.finish()?);
+        Ok(file)
     }
 }
 
@@ -107,34 +107,38 @@ impl Encoder {
     }
 
     /// Bytes that are ready; often none.
-    pub(crate) fn push(&mut self, payload: Payload) -> Result<Bytes, FlowError> {
+    pub(crate) fn push(&mut self, payload: Payload) -> Result<Vec<Bytes>, FlowError> {
         match (self, payload) {
-            (Encoder::Bytes(compressor), Payload::Bytes(bytes)) => compressor.push(bytes),
+            (Encoder::Bytes(compressor), Payload::Bytes(bytes)) => compressor.push(bytes).map(piece),
             (Encoder::Parquet(writer), Payload::Rows(batch)) => {
                 writer.write(&batch).map_err(parquet_error)?;
                 Ok(writer.take_flushed())
             }
             (Encoder::Orc(writer), Payload::Rows(batch)) => {
                 writer.write(&batch).map_err(orc_error)?;
-                Ok(writer.take_flushed())
+                Ok(piece(writer.take_flushed()))
             }
             (Encoder::Held(rows), Payload::Rows(batch)) => {
                 rows.push(batch)?;
-                Ok(Bytes::new())
+                Ok(Vec::new())
             }
             _ => unreachable!("converter and encoder are made from the same settings"),
         }
     }
 
     /// The last bytes of the object.
-    pub(crate) fn finish(self) -> Result<Bytes, FlowError> {
+    pub(crate) fn finish(self) -> Result<Vec<Bytes>, FlowError> {
         match self {
-            Encoder::Bytes(compressor) => compressor.finish(),
+            Encoder::Bytes(compressor) => compressor.finish().map(piece),
             Encoder::Parquet(writer) => writer.finish().map_err(parquet_error),
-            Encoder::Orc(writer) => writer.finish().map_err(orc_error),
+            Encoder::Orc(writer) => writer.finish().map(piece).map_err(orc_error),
             Encoder::Held(rows) => rows.finish(),
         }
     }
+}
+
+fn piece(bytes: Bytes) -> Vec<Bytes> {
+    if bytes.is_empty() { Vec::new() } else { vec![bytes] }
 }
 
 /// The file in an archive is called as the archive is, without its ending.

@@ -71,7 +71,10 @@ impl<'a> Lanes<'a> {
     }
 
     /// Encodes groups that were admitted, and returns what is to be written now.
-    pub(crate) async fn encode(&mut self, groups: Vec<Group>) -> Result<Vec<(String, Bytes)>, FlowError> {
+    pub(crate) async fn encode(
+        &mut self,
+        groups: Vec<Group>,
+    ) -> Result<Vec<(String, Vec<Bytes>)>, FlowError> {
         let take = |group: Group| {
             let lane = self.lanes.get_mut(&group.prefix).expect("the group was admitted");
             let encoder = lane.encoder.take().expect("an encoder that failed is not used again");
@@ -101,7 +104,7 @@ impl<'a> Lanes<'a> {
     }
 
     /// Appends bytes to the object of a partition.
-    pub(crate) async fn write(&mut self, prefix: &str, bytes: Bytes) -> Result<(), FlowError> {
+    pub(crate) async fn write(&mut self, prefix: &str, bytes: Vec<Bytes>) -> Result<(), FlowError> {
         let lane = self.lanes.get_mut(prefix).expect("only lanes make bytes");
         lane.write(self.parts, &self.plan, bytes).await
     }
@@ -145,13 +148,17 @@ impl<'a> Lanes<'a> {
 }
 
 impl Lane {
-    async fn write(&mut self, parts: &Parts, plan: &Plan, bytes: Bytes) -> Result<(), FlowError> {
+    async fn write(&mut self, parts: &Parts, plan: &Plan, bytes: Vec<Bytes>) -> Result<(), FlowError> {
         if self.output.is_none() {
             let sink = &plan.spec.sink;
             let opened = Output::open(&parts.objects, &sink.bucket, &self.key, sink.content_type.clone());
             self.output = Some(opened.await?);
         }
-        self.output.as_mut().expect("it was opened above").write(bytes).await
+        let output = self.output.as_mut().expect("it was opened above");
+        for bytes in bytes {
+            output.write(bytes).await?;
+        }
+        Ok(())
     }
 
     async fn seal(&mut self, parts: &Parts, plan: &Plan) -> Result<Sealed, FlowError> {

@@ -84,7 +84,7 @@ pub fn write(
     for batch in batches {
         writer.write(batch)?;
     }
-    writer.finish()
+    Ok(writer.finish()?.concat().into())
 }
 
 impl Writer {
@@ -110,22 +110,22 @@ impl Writer {
 
     /// Bytes of memory held by the row group in progress and the closed ones not yet taken.
     pub fn memory_size(&self) -> usize {
-        self.inner.memory_size() + self.inner.inner().bytes.len()
+        self.inner.memory_size() + self.inner.inner().size()
     }
 
     /// The bytes of the row groups closed since the last call, for a caller that stores the file as
     /// it grows. [`Writer::finish`] returns only what was not taken.
-    pub fn take_flushed(&mut self) -> Bytes {
-        std::mem::take(&mut self.inner.inner_mut().bytes).into()
+    pub fn take_flushed(&mut self) -> Vec<Bytes> {
+        self.inner.inner_mut().take()
     }
 
     /// Closes the file and returns its bytes, or those after the last [`Writer::take_flushed`].
-    pub fn finish(self) -> Result<Bytes, ParquetError> {
+    pub fn finish(self) -> Result<Vec<Bytes>, ParquetError> {
         Ok(self.finish_with_footer()?.0)
     }
 
     /// As [`Writer::finish`], with what the file's footer says.
-    pub fn finish_with_footer(mut self) -> Result<(Bytes, ParquetMetaData), ParquetError> {
+    pub fn finish_with_footer(mut self) -> Result<(Vec<Bytes>, ParquetMetaData), ParquetError> {
         let footer = self.inner.finish()?;
         Ok((self.take_flushed(), footer))
     }
@@ -155,16 +155,41 @@ impl ParquetSettings {
     }
 }
 
-/// A growing buffer that can be emptied while the writer keeps counting.
+/// A growing buffer that can be emptied while the writer keeps counting. It grows by blocks: a row group in one
+/// piece would be copied as it grows, and its memory comes fresh from the system each time.
 #[derive(Default)]
 struct Spool {
-    bytes: Vec<u8>,
+    full: Vec<Bytes>,
+    block: Vec<u8>,
+}
+
+const BLOCK_BYTES: usize = 1 << 20;
+
+impl Spool {
+    fn size(&self) -> usize {
+        self.full.len() * BLOCK_BYTES + self.block.len()
+    }
+
+    fn take(&mut self) -> Vec<Bytes> {
+        let mut taken = std::mem::take(&mut self.full);
+        if !self.block.is_empty() {
+            taken.push(std::mem::take(&mut self.block).into());
+        }
+        taken
+    }
 }
 
 impl Write for Spool {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
+        if self.block.capacity() == 0 {
+            self.block.reserve_exact(BLOCK_BYTES);
+        }
+        let taken = bytes.len().min(BLOCK_BYTES - self.block.len());
+        self.block.extend_from_slice(&bytes[..taken]);
+        if self.block.len() == BLOCK_BYTES {
+            self.full.push(std::mem::take(&mut self.block).into());
+        }
+        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -12,7 +12,8 @@ use crate::record::Described;
 use crate::{ChecksumAlgorithm, EtagKind, Expected, ObjectError, ObjectInfo, Objects, PutOptions};
 
 /// Bytes that are gathered before they are handed to the disk. A writer holds at most one batch that is
-/// being written, one that is being gathered, and the chunk that overflowed it.
+/// being written, one that is being gathered, and the chunk that overflowed it. Nor is more written at once:
+/// Linux takes large pages for large writes, which a virtual machine may have to ask its host for.
 const BATCH_BYTES: usize = 1 << 20;
 
 impl Objects {
@@ -224,7 +225,7 @@ impl Open {
                 Open { file, staged, hashes: Hashes::new(etag, algorithms.into_iter()) }
             }
         };
-        for bytes in batch {
+        for bytes in batch.iter().flat_map(|bytes| bytes.chunks(BATCH_BYTES)) {
             open.file.write_all(bytes)?;
             open.hashes.update(bytes);
         }

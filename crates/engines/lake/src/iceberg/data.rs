@@ -188,7 +188,9 @@ impl DataWriter {
                         .await?
                 }
             };
-            output.write(bytes).await?;
+            for bytes in bytes {
+                output.write(bytes).await?;
+            }
             let Some(closed) = closed else {
                 self.outputs.insert(file, output);
                 continue;
@@ -244,7 +246,7 @@ struct OpenFile {
 struct Ready {
     file: usize,
     location: Arc<str>,
-    bytes: Bytes,
+    bytes: Vec<Bytes>,
     closed: Option<Closed>,
 }
 

@@ -69,12 +69,12 @@ fn the_same_input_gives_the_same_bytes_whether_taken_at_once_or_as_they_come() {
     let mut pieces = 0;
     for batch in &batches {
         writer.write(batch).unwrap();
-        let piece = writer.take_flushed();
+        let piece = writer.take_flushed().concat();
         pieces += usize::from(!piece.is_empty());
         taken.extend_from_slice(&piece);
     }
     let estimate = writer.size_estimate();
-    taken.extend_from_slice(&writer.finish().unwrap());
+    taken.extend_from_slice(&writer.finish().unwrap().concat());
     assert_eq!(taken, whole);
     assert!(pieces > 3, "row groups were flushed as they filled: {pieces}");
     assert!(estimate > taken.len() / 2 && estimate < taken.len() * 2, "{estimate} for {}", taken.len());
