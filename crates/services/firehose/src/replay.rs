@@ -26,6 +26,7 @@ use rt::{Backoff, Rt};
 use serde_json::{Value, json};
 
 use crate::limits::{BATCH_BYTES_MAX, RECORDS_MAX};
+pub use listing::ListingError;
 use mark::Mark;
 
 /// Records of one request; so many may be put twice after an interruption.
@@ -82,6 +83,8 @@ pub enum ReplayError {
     Location(String),
     #[error("the server refuses: {0}")]
     Client(#[from] ClientError),
+    #[error("the listing of the error objects cannot be read: {0}")]
+    Listing(#[from] ListingError),
     #[error("line {line} is not an error record: {reason}")]
     Line { line: usize, reason: String },
     #[error("its name does not tell the delivery stream: name one with --to")]

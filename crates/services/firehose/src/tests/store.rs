@@ -49,8 +49,10 @@ async fn list(objects: &Objects, bucket: &str, query: &str) -> Result<(String, B
     let request = ListRequest { prefix, delimiter: None, start_after, limit: 3 };
     let found = objects.list(bucket, &request).await?.objects;
     let more = found.len() == 3;
-    let keys: String = found.iter().take(2).map(|object| format!("<Key>{}</Key>", object.key)).collect();
-    Ok((String::new(), format!("<IsTruncated>{more}</IsTruncated>{keys}").into()))
+    let key = |key: &str| format!("<Contents><Key>{key}</Key></Contents>");
+    let keys: String = found.iter().take(2).map(|object| key(&object.key)).collect();
+    let listing = format!("<IsTruncated>{more}</IsTruncated>{keys}");
+    Ok((String::new(), format!("<ListBucketResult>{listing}</ListBucketResult>").into()))
 }
 
 fn failure(error: &ObjectError) -> Response<Body> {
