@@ -3,7 +3,7 @@
 use aws::ApiError;
 use flow::Backup;
 
-use crate::destination::{bucket_name, compression};
+use crate::destination::{CONTENT_TYPE, bucket_name, compression};
 use crate::model::{
     ExtendedS3DestinationConfiguration, S3BackupMode, S3DestinationConfiguration, S3DestinationDescription,
     error,
@@ -23,15 +23,20 @@ pub(crate) fn requested(
             "S3BackupConfiguration must be specified when S3BackupMode is Enabled.",
         )
     })?;
-    let (compression, suffix) = compression(backup.compression_format);
-    Ok(Some(Backup {
-        bucket: bucket_name(&backup.bucket_arn)?.to_owned(),
-        prefix: backup.prefix.clone().unwrap_or_default(),
-        name: format!("{name}-{version}"),
+    copies(&format!("{name}-{version}"), backup).map(Some)
+}
+
+/// Copies of all source records in this bucket, in objects that are named after `file`.
+pub(crate) fn copies(file: &str, bucket: &S3DestinationConfiguration) -> Result<Backup, ApiError> {
+    let (compression, suffix) = compression(bucket.compression_format);
+    Ok(Backup {
+        bucket: bucket_name(&bucket.bucket_arn)?.to_owned(),
+        prefix: bucket.prefix.clone().unwrap_or_default(),
+        name: file.to_owned(),
         suffix: suffix.to_owned(),
         compression,
-        content_type: Some("application/octet-stream".to_owned()),
-    }))
+        content_type: Some(CONTENT_TYPE.to_owned()),
+    })
 }
 
 /// As in the public service, a backup that is on stays on.

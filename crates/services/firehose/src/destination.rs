@@ -19,6 +19,9 @@ use crate::model::{
 use crate::stream::DESTINATION_ID;
 use crate::{backup, failures, partitioning, processing, schema};
 
+/// Of every object that is delivered.
+pub(crate) const CONTENT_TYPE: &str = "application/octet-stream";
+
 /// The destination a request asks for; the older form is a part of the newer one.
 pub(crate) fn requested(
     input: &CreateDeliveryStreamInput,
@@ -119,7 +122,7 @@ impl Firehose {
             name: format!("{name}-{version}"),
             suffix: extension(destination).unwrap_or(suffix).to_owned(),
             time_zone: destination.custom_time_zone.clone().unwrap_or_default(),
-            content_type: Some("application/octet-stream".to_owned()),
+            content_type: Some(CONTENT_TYPE.to_owned()),
             errors,
         };
         let spec = FlowSpec {
@@ -184,7 +187,6 @@ pub(crate) fn describe_simple(destination: S3DestinationConfiguration) -> S3Dest
         no_encryption_config: Some(NoEncryptionConfig::NoEncryption),
         ..EncryptionConfiguration::default()
     };
-    let silent = CloudWatchLoggingOptions { enabled: Some(false), ..CloudWatchLoggingOptions::default() };
     let given = destination.buffering_hints.unwrap_or_default();
     S3DestinationDescription {
         role_arn: destination.role_arn,
@@ -197,8 +199,16 @@ pub(crate) fn describe_simple(destination: S3DestinationConfiguration) -> S3Dest
         },
         compression_format: destination.compression_format.unwrap_or(CompressionFormat::Uncompressed),
         encryption_configuration: destination.encryption_configuration.unwrap_or(none),
-        cloud_watch_logging_options: Some(destination.cloud_watch_logging_options.unwrap_or(silent)),
+        cloud_watch_logging_options: Some(logging(destination.cloud_watch_logging_options)),
     }
+}
+
+/// As a description shows it: off unless it was given.
+pub(crate) fn logging(given: Option<CloudWatchLoggingOptions>) -> CloudWatchLoggingOptions {
+    given.unwrap_or_else(|| CloudWatchLoggingOptions {
+        enabled: Some(false),
+        ..CloudWatchLoggingOptions::default()
+    })
 }
 
 /// The prefix of delivered objects, once it and the one of errors are known to go together.

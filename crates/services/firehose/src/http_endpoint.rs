@@ -1,18 +1,18 @@
 //! The HTTP endpoint destination: settings of the API as a delivery of the engine, and as a description.
 
 use aws::{ApiError, Context};
-use flow::{Cause, FailureKind, FlowSpec, RequestEncode};
+use flow::FlowSpec;
 use http::HeaderValue;
 
 use crate::endpoint::{HttpEndpoint, Target};
-use crate::limits::{ENDPOINT_BUFFER_DEFAULT, ENDPOINT_REQUEST_BYTES_MAX, ENDPOINT_RETRY_SECONDS_DEFAULT};
+use crate::limits::{ENDPOINT_BUFFER_DEFAULT, ENDPOINT_RETRY_SECONDS_DEFAULT};
 use crate::model::{
-    CloudWatchLoggingOptions, ContentEncoding, HttpEndpointBufferingHints, HttpEndpointDescription,
+    ContentEncoding, HttpEndpointBufferingHints, HttpEndpointDescription,
     HttpEndpointDestinationConfiguration, HttpEndpointDestinationDescription, HttpEndpointRetryOptions,
     HttpEndpointS3BackupMode, error,
 };
-use crate::outside::{Outside, buffer, check_url, hints, seconds_of};
-use crate::{destination, failures, stream};
+use crate::outside::{Outside, check_url, hints};
+use crate::{destination, stream};
 
 pub(crate) fn delivery(
     ctx: &Context,
@@ -40,36 +40,17 @@ pub(crate) fn delivery(
             .collect(),
         gzip: request.content_encoding == Some(ContentEncoding::Gzip),
     });
-    let encode = RequestEncode {
-        target: target.to_value(),
-        delimiter: None,
-        request_bytes: ENDPOINT_REQUEST_BYTES_MAX,
-        retry: seconds_of(retry_seconds(settings)),
-        failure: Cause::Endpoint,
-    };
-    Outside {
-        name,
-        version,
-        source,
-        buffer: buffer(given_hints(settings)),
-        processing: settings.processing_configuration.as_ref(),
-        secrets: settings.secrets_manager_configuration.as_ref(),
-        bucket: &settings.s3_configuration,
-        keep_all: settings.s3_backup_mode == Some(HttpEndpointS3BackupMode::AllData),
-        errors: failures::outside(FailureKind::Endpoint),
-    }
-    .delivery(encode)
+    outside(settings).delivery(name, version, source, &target)
 }
 
 /// The access key is nobody's to read.
 pub(crate) fn describe(
     settings: &HttpEndpointDestinationConfiguration,
 ) -> HttpEndpointDestinationDescription {
+    let Outside { hints: (mib, seconds), retry_seconds, .. } = outside(settings);
     let settings = settings.clone();
-    let (mib, seconds) = given_hints(&settings);
-    let silent = CloudWatchLoggingOptions { enabled: Some(false), ..CloudWatchLoggingOptions::default() };
     HttpEndpointDestinationDescription {
-        retry_options: Some(HttpEndpointRetryOptions { duration_in_seconds: Some(retry_seconds(&settings)) }),
+        retry_options: Some(HttpEndpointRetryOptions { duration_in_seconds: Some(retry_seconds) }),
         endpoint_configuration: Some(HttpEndpointDescription {
             url: Some(settings.endpoint_configuration.url),
             name: settings.endpoint_configuration.name,
@@ -78,7 +59,7 @@ pub(crate) fn describe(
             size_in_mbs: Some(mib),
             interval_in_seconds: Some(seconds),
         }),
-        cloud_watch_logging_options: Some(settings.cloud_watch_logging_options.unwrap_or(silent)),
+        cloud_watch_logging_options: Some(destination::logging(settings.cloud_watch_logging_options)),
         request_configuration: Some(settings.request_configuration.unwrap_or_default()),
         processing_configuration: settings.processing_configuration,
         role_arn: settings.role_arn,
@@ -88,12 +69,15 @@ pub(crate) fn describe(
     }
 }
 
-fn given_hints(settings: &HttpEndpointDestinationConfiguration) -> (i32, i32) {
+fn outside(settings: &HttpEndpointDestinationConfiguration) -> Outside<'_> {
     let given = settings.buffering_hints.clone().unwrap_or_default();
-    hints(given.size_in_mbs, given.interval_in_seconds, ENDPOINT_BUFFER_DEFAULT)
-}
-
-fn retry_seconds(settings: &HttpEndpointDestinationConfiguration) -> i32 {
-    let given = settings.retry_options.as_ref().and_then(|options| options.duration_in_seconds);
-    given.unwrap_or(ENDPOINT_RETRY_SECONDS_DEFAULT)
+    let retry = settings.retry_options.as_ref().and_then(|options| options.duration_in_seconds);
+    Outside {
+        hints: hints(given.size_in_mbs, given.interval_in_seconds, ENDPOINT_BUFFER_DEFAULT),
+        retry_seconds: retry.unwrap_or(ENDPOINT_RETRY_SECONDS_DEFAULT),
+        processing: settings.processing_configuration.as_ref(),
+        secrets: settings.secrets_manager_configuration.as_ref(),
+        bucket: &settings.s3_configuration,
+        keep_all: settings.s3_backup_mode == Some(HttpEndpointS3BackupMode::AllData),
+    }
 }

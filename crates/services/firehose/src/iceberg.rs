@@ -1,15 +1,15 @@
 //! The Iceberg destination: settings of the API as a delivery of the engine, and as a description.
 
 use aws::{ApiError, Context};
-use flow::{Backup, Encode, FlowSpec, IcebergEncode, IcebergTarget, Operator, Sink};
+use flow::{Encode, FlowSpec, IcebergEncode, IcebergTarget, Operator};
 
-use crate::destination::{bucket_name, checked_prefix, compression, describe_simple, extend};
+use crate::destination::{describe_simple, logging};
 use crate::limits::{BUFFER_MIB_DEFAULT, ENDPOINT_RETRY_SECONDS_DEFAULT, INTERVAL_SECONDS_DEFAULT};
 use crate::model::{
-    BufferingHints, CloudWatchLoggingOptions, DestinationTableConfiguration, IcebergDestinationConfiguration,
+    BufferingHints, DestinationTableConfiguration, IcebergDestinationConfiguration,
     IcebergDestinationDescription, IcebergS3BackupMode, RetryOptions, error,
 };
-use crate::outside::{buffer, hints};
+use crate::outside::{aside, buffer, hints};
 use crate::{failures, processing};
 
 pub(crate) fn delivery(
@@ -25,37 +25,13 @@ pub(crate) fn delivery(
             "Processor type AppendDelimiterToRecord is not applicable to Iceberg destinations.",
         ));
     }
-    let bucket = &settings.s3_configuration;
-    checked_prefix(&extend(bucket.clone()))?;
     let routed = processing
         .operators
         .iter()
         .any(|operator| matches!(operator, Operator::Extract(_) | Operator::Transform(_)));
+    let keep_all = settings.s3_backup_mode == Some(IcebergS3BackupMode::AllData);
     let file = format!("{name}-{version}");
-    let content_type = Some("application/octet-stream".to_owned());
-    let bucket_name = bucket_name(&bucket.bucket_arn)?.to_owned();
-    let prefix = bucket.prefix.clone().unwrap_or_default();
-    let backup = (settings.s3_backup_mode == Some(IcebergS3BackupMode::AllData)).then(|| {
-        let (compression, suffix) = compression(bucket.compression_format);
-        Backup {
-            bucket: bucket_name.clone(),
-            prefix: prefix.clone(),
-            name: file.clone(),
-            suffix: suffix.to_owned(),
-            compression,
-            content_type: content_type.clone(),
-        }
-    });
-    let sink = Sink {
-        bucket: bucket_name,
-        prefix,
-        error_prefix: bucket.error_output_prefix.clone().unwrap_or_default(),
-        name: file,
-        suffix: String::new(),
-        time_zone: String::new(),
-        content_type,
-        errors: failures::processing_shape(),
-    };
+    let (sink, backup) = aside(&file, &settings.s3_configuration, keep_all, failures::processing_shape())?;
     Ok(FlowSpec {
         source,
         buffer: buffer(given_hints(settings)),
@@ -122,14 +98,13 @@ fn target(table: &DestinationTableConfiguration) -> IcebergTarget {
 pub(crate) fn describe(settings: &IcebergDestinationConfiguration) -> IcebergDestinationDescription {
     let settings = settings.clone();
     let (mib, seconds) = given_hints(&settings);
-    let silent = CloudWatchLoggingOptions { enabled: Some(false), ..CloudWatchLoggingOptions::default() };
     let retry = RetryOptions { duration_in_seconds: Some(ENDPOINT_RETRY_SECONDS_DEFAULT) };
     IcebergDestinationDescription {
         destination_table_configuration_list: settings.destination_table_configuration_list,
         schema_evolution_configuration: settings.schema_evolution_configuration,
         table_creation_configuration: settings.table_creation_configuration,
         buffering_hints: Some(BufferingHints { size_in_mbs: Some(mib), interval_in_seconds: Some(seconds) }),
-        cloud_watch_logging_options: Some(settings.cloud_watch_logging_options.unwrap_or(silent)),
+        cloud_watch_logging_options: Some(logging(settings.cloud_watch_logging_options)),
         processing_configuration: settings.processing_configuration,
         s3_backup_mode: Some(settings.s3_backup_mode.unwrap_or(IcebergS3BackupMode::FailedDataOnly)),
         retry_options: Some(settings.retry_options.unwrap_or(retry)),

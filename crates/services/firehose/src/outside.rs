@@ -3,30 +3,35 @@
 use std::time::Duration;
 
 use aws::ApiError;
-use flow::{Backup, Buffer, Encode, ErrorShape, FlowSpec, RequestEncode, Sink};
+use flow::{Backup, Buffer, Cause, Encode, ErrorShape, FailureKind, FlowSpec, RequestEncode, Sink};
 
-use crate::destination::{bucket_name, checked_prefix, compression, extend};
+use crate::destination::{CONTENT_TYPE, bucket_name, checked_prefix, extend};
+use crate::endpoint::Target;
 use crate::error::{bucket_error, spec_error};
+use crate::limits::ENDPOINT_REQUEST_BYTES_MAX;
 use crate::model::{ProcessingConfiguration, S3DestinationConfiguration, SecretsManagerConfiguration, error};
-use crate::{Firehose, processing};
+use crate::{Firehose, backup, failures, processing};
 
 /// Settings that every destination outside has.
 pub(crate) struct Outside<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) version: u64,
-    pub(crate) source: flow::Source,
-    pub(crate) buffer: Buffer,
+    /// Of the buffer: MiB and seconds.
+    pub(crate) hints: (i32, i32),
+    pub(crate) retry_seconds: i32,
     pub(crate) processing: Option<&'a ProcessingConfiguration>,
     pub(crate) secrets: Option<&'a SecretsManagerConfiguration>,
     pub(crate) bucket: &'a S3DestinationConfiguration,
     /// Everything is kept in the bucket, not only what was not taken.
     pub(crate) keep_all: bool,
-    pub(crate) errors: ErrorShape,
 }
 
 impl Outside<'_> {
-    /// `encode` without the delimiter, which is the processors'.
-    pub(crate) fn delivery(self, mut encode: RequestEncode) -> Result<FlowSpec, ApiError> {
+    pub(crate) fn delivery(
+        self,
+        name: &str,
+        version: u64,
+        source: flow::Source,
+        target: &Target,
+    ) -> Result<FlowSpec, ApiError> {
         if self.secrets.is_some_and(|secrets| secrets.enabled) {
             return Err(error::invalid_argument_exception(
                 "SecretsManagerConfiguration Enabled is not supported by Mulgil yet: there is no Secrets Manager.",
@@ -38,36 +43,22 @@ impl Outside<'_> {
                 "Processor type MetadataExtraction is only applicable to destinations with Dynamic Partitioning.",
             ));
         }
-        encode.delimiter = processing.delimiter;
-        checked_prefix(&extend(self.bucket.clone()))?;
-        let file = format!("{}-{}", self.name, self.version);
-        let content_type = Some("application/octet-stream".to_owned());
-        let bucket = bucket_name(&self.bucket.bucket_arn)?.to_owned();
-        let prefix = self.bucket.prefix.clone().unwrap_or_default();
-        let backup = self.keep_all.then(|| {
-            let (compression, suffix) = compression(self.bucket.compression_format);
-            Backup {
-                bucket: bucket.clone(),
-                prefix: prefix.clone(),
-                name: file.clone(),
-                suffix: suffix.to_owned(),
-                compression,
-                content_type: content_type.clone(),
-            }
-        });
-        let sink = Sink {
-            bucket,
-            prefix,
-            error_prefix: self.bucket.error_output_prefix.clone().unwrap_or_default(),
-            name: file,
-            suffix: String::new(),
-            time_zone: String::new(),
-            content_type,
-            errors: self.errors,
+        let (failure, kind) = match target {
+            Target::Http(_) => (Cause::Endpoint, FailureKind::Endpoint),
+            Target::Splunk(_) => (Cause::Splunk, FailureKind::Splunk),
         };
+        let encode = RequestEncode {
+            target: target.to_value(),
+            delimiter: processing.delimiter,
+            request_bytes: ENDPOINT_REQUEST_BYTES_MAX,
+            retry: seconds_of(self.retry_seconds),
+            failure,
+        };
+        let file = format!("{name}-{version}");
+        let (sink, backup) = aside(&file, self.bucket, self.keep_all, failures::outside(kind))?;
         Ok(FlowSpec {
-            source: self.source,
-            buffer: self.buffer,
+            source,
+            buffer: buffer(self.hints),
             encode: Encode::Requests(Box::new(encode)),
             sink,
             register_partitions: false,
@@ -77,6 +68,28 @@ impl Outside<'_> {
             live: false,
         })
     }
+}
+
+/// The bucket beside a destination: error outputs go there, and copies of all source records if it keeps them.
+pub(crate) fn aside(
+    file: &str,
+    bucket: &S3DestinationConfiguration,
+    keep_all: bool,
+    errors: ErrorShape,
+) -> Result<(Sink, Option<Backup>), ApiError> {
+    checked_prefix(&extend(bucket.clone()))?;
+    let backup = if keep_all { Some(backup::copies(file, bucket)?) } else { None };
+    let sink = Sink {
+        bucket: bucket_name(&bucket.bucket_arn)?.to_owned(),
+        prefix: bucket.prefix.clone().unwrap_or_default(),
+        error_prefix: bucket.error_output_prefix.clone().unwrap_or_default(),
+        name: file.to_owned(),
+        suffix: String::new(),
+        time_zone: String::new(),
+        content_type: Some(CONTENT_TYPE.to_owned()),
+        errors,
+    };
+    Ok((sink, backup))
 }
 
 impl Firehose {

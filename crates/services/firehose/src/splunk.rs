@@ -1,20 +1,19 @@
 //! The Splunk destination: settings of the API as a delivery of the engine, and as a description.
 
 use aws::ApiError;
-use flow::{Cause, FailureKind, FlowSpec, RequestEncode};
+use flow::FlowSpec;
 use http::HeaderValue;
 
+use crate::destination;
 use crate::endpoint::{Splunk, Target};
 use crate::limits::{
-    ENDPOINT_REQUEST_BYTES_MAX, ENDPOINT_RETRY_SECONDS_DEFAULT, SPLUNK_ACKNOWLEDGEMENT_SECONDS_DEFAULT,
-    SPLUNK_BUFFER_DEFAULT,
+    ENDPOINT_RETRY_SECONDS_DEFAULT, SPLUNK_ACKNOWLEDGEMENT_SECONDS_DEFAULT, SPLUNK_BUFFER_DEFAULT,
 };
 use crate::model::{
-    CloudWatchLoggingOptions, HECEndpointType, SplunkBufferingHints, SplunkDestinationConfiguration,
-    SplunkDestinationDescription, SplunkRetryOptions, SplunkS3BackupMode, error,
+    HECEndpointType, SplunkBufferingHints, SplunkDestinationConfiguration, SplunkDestinationDescription,
+    SplunkRetryOptions, SplunkS3BackupMode, error,
 };
-use crate::outside::{Outside, buffer, check_url, hints, seconds_of};
-use crate::{destination, failures};
+use crate::outside::{Outside, check_url, hints, seconds_of};
 
 pub(crate) fn delivery(
     name: &str,
@@ -37,41 +36,22 @@ pub(crate) fn delivery(
         channel: channel.to_owned(),
         acknowledgement_timeout: seconds_of(acknowledgement_seconds(settings)),
     });
-    let encode = RequestEncode {
-        target: target.to_value(),
-        delimiter: None,
-        request_bytes: ENDPOINT_REQUEST_BYTES_MAX,
-        retry: seconds_of(retry_seconds(settings)),
-        failure: Cause::Splunk,
-    };
-    Outside {
-        name,
-        version,
-        source,
-        buffer: buffer(given_hints(settings)),
-        processing: settings.processing_configuration.as_ref(),
-        secrets: settings.secrets_manager_configuration.as_ref(),
-        bucket: &settings.s3_configuration,
-        keep_all: settings.s3_backup_mode == Some(SplunkS3BackupMode::AllEvents),
-        errors: failures::outside(FailureKind::Splunk),
-    }
-    .delivery(encode)
+    outside(settings).delivery(name, version, source, &target)
 }
 
 pub(crate) fn describe(settings: &SplunkDestinationConfiguration) -> SplunkDestinationDescription {
+    let Outside { hints: (mib, seconds), retry_seconds, .. } = outside(settings);
     let settings = settings.clone();
-    let (mib, seconds) = given_hints(&settings);
-    let silent = CloudWatchLoggingOptions { enabled: Some(false), ..CloudWatchLoggingOptions::default() };
     SplunkDestinationDescription {
         hec_acknowledgment_timeout_in_seconds: Some(acknowledgement_seconds(&settings)),
-        retry_options: Some(SplunkRetryOptions { duration_in_seconds: Some(retry_seconds(&settings)) }),
+        retry_options: Some(SplunkRetryOptions { duration_in_seconds: Some(retry_seconds) }),
         hec_endpoint: Some(settings.hec_endpoint),
         hec_endpoint_type: Some(settings.hec_endpoint_type),
         hec_token: settings.hec_token,
         s3_backup_mode: Some(settings.s3_backup_mode.unwrap_or(SplunkS3BackupMode::FailedEventsOnly)),
         s3_destination_description: Some(destination::describe_simple(settings.s3_configuration)),
         processing_configuration: settings.processing_configuration,
-        cloud_watch_logging_options: Some(settings.cloud_watch_logging_options.unwrap_or(silent)),
+        cloud_watch_logging_options: Some(destination::logging(settings.cloud_watch_logging_options)),
         buffering_hints: Some(SplunkBufferingHints {
             interval_in_seconds: Some(seconds),
             size_in_mbs: Some(mib),
@@ -80,14 +60,17 @@ pub(crate) fn describe(settings: &SplunkDestinationConfiguration) -> SplunkDesti
     }
 }
 
-fn given_hints(settings: &SplunkDestinationConfiguration) -> (i32, i32) {
+fn outside(settings: &SplunkDestinationConfiguration) -> Outside<'_> {
     let given = settings.buffering_hints.clone().unwrap_or_default();
-    hints(given.size_in_mbs, given.interval_in_seconds, SPLUNK_BUFFER_DEFAULT)
-}
-
-fn retry_seconds(settings: &SplunkDestinationConfiguration) -> i32 {
-    let given = settings.retry_options.as_ref().and_then(|options| options.duration_in_seconds);
-    given.unwrap_or(ENDPOINT_RETRY_SECONDS_DEFAULT)
+    let retry = settings.retry_options.as_ref().and_then(|options| options.duration_in_seconds);
+    Outside {
+        hints: hints(given.size_in_mbs, given.interval_in_seconds, SPLUNK_BUFFER_DEFAULT),
+        retry_seconds: retry.unwrap_or(ENDPOINT_RETRY_SECONDS_DEFAULT),
+        processing: settings.processing_configuration.as_ref(),
+        secrets: settings.secrets_manager_configuration.as_ref(),
+        bucket: &settings.s3_configuration,
+        keep_all: settings.s3_backup_mode == Some(SplunkS3BackupMode::AllEvents),
+    }
 }
 
 fn acknowledgement_seconds(settings: &SplunkDestinationConfiguration) -> i32 {
