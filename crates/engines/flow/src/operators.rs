@@ -67,7 +67,8 @@ pub(crate) fn steps(plan: &Plan, functions: &Arc<dyn Functions>) -> Result<Vec<S
             Operator::LogMessages => InlineStep::LogMessages,
             Operator::Split(split) => InlineStep::Split(split.clone()),
             Operator::Extract(extract) => {
-                InlineStep::Extract(extract::ExtractStep::new(&extract.query, wanted(KeySource::Query))?)
+                let wanted = wanted(KeySource::Query);
+                InlineStep::Extract(extract::ExtractStep::new(&extract.query, wanted, plan.planned)?)
             }
             Operator::Transform(transform) => {
                 let functions = functions.clone();

@@ -1,6 +1,7 @@
 //! Partition keys by a query.
 
 use jaq_json::Val;
+use rt::Timestamp;
 
 use super::Wanted;
 use super::query::Query;
@@ -13,14 +14,16 @@ pub(crate) const EMPTY_KEY: &str = "partitionKeys values must not be null or emp
 
 pub(crate) struct ExtractStep {
     query: Query,
+    /// When the batch was planned.
+    now: Timestamp,
     /// In the order of [`Keys::query`].
     wanted: Wanted,
 }
 
 impl ExtractStep {
-    pub(crate) fn new(query: &str, wanted: Wanted) -> Result<ExtractStep, FlowError> {
+    pub(crate) fn new(query: &str, wanted: Wanted, now: Timestamp) -> Result<ExtractStep, FlowError> {
         let query = Query::compile(query).map_err(crate::SpecError::Query)?;
-        Ok(ExtractStep { query, wanted })
+        Ok(ExtractStep { query, now, wanted })
     }
 
     pub(crate) fn run(&self, work: &mut Work, errors: &Errors) {
@@ -42,7 +45,7 @@ impl ExtractStep {
     }
 
     fn keys(&self, record: &[u8]) -> Result<Vec<String>, String> {
-        let Val::Obj(found) = self.query.first(record)? else {
+        let Val::Obj(found) = self.query.first(record, self.now)? else {
             return Err("the query's output is no object".to_owned());
         };
         if !self.wanted.optional && found.values().any(is_empty) {

@@ -1,17 +1,26 @@
 //! jq programs on JSON records.
+//!
+//! A program is bounded in what it may do to one record ([`budget`]), and it sees nothing but the record: neither
+//! this process nor the time, but for that of the batch. A batch that is done again therefore comes out the same.
 
-use std::fmt;
+mod budget;
+mod json;
+mod natives;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::Term;
 use jaq_core::load::{Arena, File, Loader};
-use jaq_core::{Compiler, Ctx, Filter, Vars, data::JustLut, unwrap_valr};
-use jaq_json::{Map, Num, Val};
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use jaq_core::{Compiler, Ctx, Filter, Vars};
+use jaq_json::Val;
+use rt::Timestamp;
+
+use budget::{Bounded, Budget, Exceeded, Run};
 
 /// A program that can be run on any thread.
 pub(crate) struct Query {
-    filter: Filter<JustLut<Val>>,
+    filter: Filter<Bounded>,
 }
 
 /// Why a text is no program, with the place.
@@ -48,11 +57,9 @@ fn text(part: &StrPart<&str, Term<&str>>) -> Option<String> {
 
 impl Query {
     pub(crate) fn compile(text: &str) -> Result<Query, QueryError> {
-        let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-        let natives = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
         let arena = Arena::default();
         let program = File { code: text, path: () };
-        let modules = Loader::new(definitions).load(&arena, program).map_err(|errors| {
+        let modules = Loader::new(natives::definitions()).load(&arena, program).map_err(|errors| {
             use jaq_core::load::Error;
             let first = errors.into_iter().next().map(|(_, error)| match error {
                 Error::Io(errors) => errors.into_iter().next().map(|(at, _)| (at, "a module")),
@@ -65,7 +72,7 @@ impl Query {
                 None => QueryError("it is no jq program".to_owned()),
             }
         })?;
-        let compiled = Compiler::default().with_funs(natives).compile(modules);
+        let compiled = Compiler::default().with_funs(natives::all()).compile(modules);
         let filter = compiled.map_err(|errors| {
             let first = errors.into_iter().flat_map(|(_, errors)| errors).next();
             QueryError(first.map_or_else(
@@ -76,82 +83,26 @@ impl Query {
         Ok(Query { filter })
     }
 
-    /// The first output for a record; an error is told in words.
-    pub(crate) fn first(&self, record: &[u8]) -> Result<Val, String> {
-        let mut json = serde_json::Deserializer::from_slice(record);
-        let value = Json.deserialize(&mut json).and_then(|value| json.end().map(|()| value));
-        let value = value.map_err(|error| format!("the record is no JSON document: {error}"))?;
-        let context = Ctx::<JustLut<Val>>::new(&self.filter.lut, Vars::new([]));
-        let output = self.filter.id.run((context, value)).map(unwrap_valr).next();
-        match output {
-            None => Err("the query has no output".to_owned()),
-            Some(Err(error)) => Err(format!("the query failed: {error}")),
-            Some(Ok(output)) => Ok(output),
+    /// The first output for a record of a batch that was planned at `now`; an error is told in words.
+    pub(crate) fn first(&self, record: &[u8], now: Timestamp) -> Result<Val, String> {
+        let value =
+            json::parse(record).map_err(|error| format!("the record is no JSON document: {error}"))?;
+        let budget = Budget::new(record.len(), now);
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let context = Ctx::<Bounded>::new(Run::new(&self.filter.lut, &budget), Vars::new([]));
+            self.filter.id.run((context, value)).next()
+        }));
+        match outcome {
+            Ok(Some(Ok(output))) => Ok(output),
+            Ok(None) => Err("the query has no output".to_owned()),
+            Ok(Some(Err(thrown))) => Err(match thrown.get_err() {
+                Ok(error) => format!("the query failed: {error}"),
+                Err(_) => "the query stopped without an output".to_owned(),
+            }),
+            Err(unwound) => Err(match unwound.downcast::<Exceeded>() {
+                Ok(exceeded) => exceeded.to_string(),
+                Err(_) => "the query cannot be run on this record".to_owned(),
+            }),
         }
-    }
-}
-
-/// Strict JSON of limited depth.
-#[derive(Clone, Copy)]
-struct Json;
-
-impl<'de> DeserializeSeed<'de> for Json {
-    type Value = Val;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Val, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Json {
-    type Value = Val;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Val, E> {
-        Ok(Val::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Val, E> {
-        Ok(Val::Num(Num::from_integral(value)))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Val, E> {
-        Ok(Val::Num(Num::from_integral(value)))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Val, E> {
-        Ok(Val::Num(Num::Float(value)))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Val, E> {
-        Ok(Val::utf8_str(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Val, E> {
-        Ok(Val::utf8_str(value))
-    }
-
-    fn visit_unit<E>(self) -> Result<Val, E> {
-        Ok(Val::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Val, A::Error> {
-        let mut array = Vec::new();
-        while let Some(element) = elements.next_element_seed(self)? {
-            array.push(element);
-        }
-        Ok(Val::Arr(array.into()))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Val, A::Error> {
-        let mut object = Map::default();
-        while let Some(key) = members.next_key_seed(self)? {
-            let value = members.next_value_seed(self)?;
-            object.insert(key, value);
-        }
-        Ok(Val::obj(object))
     }
 }

@@ -1,5 +1,9 @@
 use super::*;
+use rt::Timestamp;
+
 use crate::records::Tally;
+
+const NOW: Timestamp = Timestamp::from_millis(1_795_337_413_500);
 
 fn made(
     step: impl Fn(&Bytes, &mut Vec<Bytes>) -> Result<(), Refusal>,
@@ -61,17 +65,17 @@ fn a_query_tells_its_keys_and_where_it_is_wrong() {
 #[test]
 fn queries_run_on_strict_json_of_limited_depth() {
     let query = query::Query::compile("{k: .a[1].b}").unwrap();
-    assert_eq!(query.first(br#"{"a":[0,{"b":"x"}]}"#).unwrap().to_string(), r#"{"k":"x"}"#);
-    assert!(query.first(b"{'a':1}").unwrap_err().contains("no JSON document"));
-    assert!(query.first(b"{} {}").unwrap_err().contains("no JSON document"));
-    assert!(query.first(&vec![b'['; 1 << 20]).unwrap_err().contains("recursion limit"));
-    assert!(query.first(br#"{"a":1}"#).unwrap_err().contains("the query failed"));
+    assert_eq!(query.first(br#"{"a":[0,{"b":"x"}]}"#, NOW).unwrap().to_string(), r#"{"k":"x"}"#);
+    assert!(query.first(b"{'a':1}", NOW).unwrap_err().contains("no JSON document"));
+    assert!(query.first(b"{} {}", NOW).unwrap_err().contains("no JSON document"));
+    assert!(query.first(&vec![b'['; 1 << 20], NOW).unwrap_err().contains("recursion limit"));
+    assert!(query.first(br#"{"a":1}"#, NOW).unwrap_err().contains("the query failed"));
     let nothing = query::Query::compile("empty").unwrap();
-    assert!(nothing.first(b"{}").unwrap_err().contains("no output"));
+    assert!(nothing.first(b"{}", NOW).unwrap_err().contains("no output"));
     let dates =
         query::Query::compile("{day: (.at | strptime(\"%Y-%m-%dT%H:%M:%SZ\") | mktime | strftime(\"%d\"))}");
     assert_eq!(
-        dates.unwrap().first(br#"{"at":"2026-11-22T08:50:13Z"}"#).unwrap().to_string(),
+        dates.unwrap().first(br#"{"at":"2026-11-22T08:50:13Z"}"#, NOW).unwrap().to_string(),
         r#"{"day":"22"}"#
     );
 }
@@ -97,4 +101,62 @@ fn an_account_that_loses_a_record_does_not_balance() {
     assert!(tally.balances());
     tally.made = Change { records: 1, bytes: 0 };
     assert!(!tally.balances());
+}
+
+#[test]
+fn a_query_that_does_not_end_is_given_up() {
+    let told = |text: &str| query::Query::compile(text).unwrap().first(br#"{"a":1}"#, NOW).unwrap_err();
+    for endless in [
+        "def f: f; f",
+        "[repeat(.)]",
+        "[range(1e12)]",
+        "last(range(0; 1; 0))",
+        "until(false; .)",
+        "def f: (error(.) // 1)?, f; [f]",
+        "reduce repeat(1) as $x (0; . + $x)",
+        "[limit(1e9; repeat(1))] | length",
+        ".a |= until(false; .)",
+        "path(def f: ., f; last(f))",
+    ] {
+        let reason = told(endless);
+        assert!(reason.contains("does not come to an end"), "{endless}: {reason}");
+    }
+    for deep in [
+        "def f: 1 + f; f",
+        "def f: [f]; f",
+        "def f: {a: f}; f",
+        "def f: try error catch f; f",
+        "def f: f | f; f",
+        ". |= (def f: f + 1; f)",
+    ] {
+        let reason = told(deep);
+        assert!(reason.contains("too deeply") || reason.contains("to an end"), "{deep}: {reason}");
+    }
+}
+
+#[test]
+fn a_query_may_take_as_long_as_its_record_is_large() {
+    let numbers: Vec<u32> = (0..100_000).collect();
+    let record = serde_json::to_vec(&serde_json::json!({ "items": numbers })).unwrap();
+    let query = query::Query::compile("{n: [.items[] | select(. % 2 == 0) | . + 1] | add}").unwrap();
+    assert_eq!(query.first(&record, NOW).unwrap().to_string(), r#"{"n":2500000000}"#);
+}
+
+#[test]
+fn a_query_sees_its_record_and_the_time_of_its_batch_and_nothing_else() {
+    for refused in ["env.HOME", "halt", "halt(1)", "halt_error", "debug", "stderr", "input", "$ENV"] {
+        let error = query::Query::compile(refused).err().map(|error| error.to_string());
+        assert!(error.is_some_and(|error| error.contains("is not defined")), "{refused}");
+    }
+    let first = |text: &str, record: &str| {
+        let query = query::Query::compile(text).unwrap();
+        query.first(record.as_bytes(), NOW).map(|value| value.to_string())
+    };
+    assert_eq!(first("{t: now}", "{}").unwrap(), r#"{"t":1795337413.5}"#);
+    assert_eq!(first("[range(3)], 1", "{}").unwrap(), "[0,1,2]");
+    assert_eq!(first("[range(2; 0; -1)]", "{}").unwrap(), "[2,1]");
+    assert_eq!(first("[range(0, 1; 3)]", "{}").unwrap(), "[0,1,2,1,2]");
+    assert_eq!(first("{k: (.m | fromjson | .k)}", r#"{"m":"{\"k\":\"v\"}"}"#).unwrap(), r#"{"k":"v"}"#);
+    let deep = format!(r#"{{"m":"{}"}}"#, "[".repeat(1 << 19));
+    assert!(first(".m | fromjson", &deep).unwrap_err().contains("recursion limit"));
 }

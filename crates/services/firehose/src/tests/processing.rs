@@ -74,6 +74,23 @@ async fn records_are_partitioned_by_what_the_query_finds_and_errors_have_the_doc
 }
 
 #[tokio::test]
+async fn a_record_that_its_query_would_never_be_done_with_is_an_error_and_the_others_are_delivered() {
+    let world = World::start().await;
+    let query = "{origin: (if .loop then until(false; .) else .origin end)}";
+    // Of such a query only the records tell its keys.
+    let query = format!(". | {query}");
+    world.create("flights", changed(partitioned(), "ProcessingConfiguration", extraction(&query))).await;
+    put(&world, &[r#"{"origin":"LAS"}"#, r#"{"loop":true}"#, r#"{"origin":"LAS"}"#]).await;
+    let status = world.settled("flights", 3).await;
+    assert!(status.ledger.balances());
+    assert_eq!(world.contents("raw/origin=LAS/").await[0].1.lines().count(), 2);
+    let errors = world.contents("errors/processing-failed/").await;
+    let line: Value = serde_json::from_str(&errors[0].1).unwrap();
+    assert_eq!(line["rawData"], base64(r#"{"loop":true}"#));
+    assert!(line["errorMessage"].as_str().unwrap().contains("does not come to an end"), "{line}");
+}
+
+#[tokio::test]
 async fn settings_that_contradict_dynamic_partitioning_are_refused() {
     let world = World::start().await;
     let off = json!({ "Enabled": false });
