@@ -1,6 +1,7 @@
 //! Snapshots that nobody needs any more, the files that only they had, and files that nobody ever had.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::str::FromStr;
 use std::time::Duration;
 
 use ::iceberg::spec::{MAIN_BRANCH, ManifestFile, SnapshotRetention, TableMetadata};
@@ -10,6 +11,7 @@ use objects::ListRequest;
 use rt::Timestamp;
 
 use super::commit::Change;
+use super::load::references;
 use super::storage::split;
 use super::{Iceberg, IcebergError, IcebergTable, manifests};
 use crate::location;
@@ -66,7 +68,7 @@ impl Iceberg {
         settings: &ExpireSettings,
     ) -> Result<Expired, IcebergError> {
         let table = self.load(scope, database, name).await?;
-        let expired = old_snapshots(table.metadata(), settings, self.rt.now());
+        let expired = old_snapshots(table.metadata(), settings, self.rt.now())?;
         if expired.is_empty() || !collects(&table) {
             return Ok(Expired::default());
         }
@@ -192,10 +194,15 @@ fn collects(table: &IcebergTable) -> bool {
 }
 
 /// The snapshots to forget: not one that a branch or tag needs, and never the current one.
-fn old_snapshots(metadata: &TableMetadata, settings: &ExpireSettings, now: Timestamp) -> Vec<i64> {
-    let property = |name: &str| metadata.properties().get(name).and_then(|value| value.parse::<i64>().ok());
-    let age = property(AGE_PROPERTY);
-    let keep_min = property(KEEP_PROPERTY).and_then(|count| usize::try_from(count).ok());
+///
+/// Nothing is forgotten of a table that says what to keep in a way that cannot be understood.
+fn old_snapshots(
+    metadata: &TableMetadata,
+    settings: &ExpireSettings,
+    now: Timestamp,
+) -> Result<Vec<i64>, IcebergError> {
+    let age = property::<i64>(metadata, AGE_PROPERTY)?;
+    let keep_min = property::<usize>(metadata, KEEP_PROPERTY)?;
     let keep_min = keep_min.unwrap_or(settings.keep_min).max(1);
     let keep_max = if age.is_some() { usize::MAX } else { settings.keep_max.max(keep_min) };
     let oldest = match age {
@@ -203,8 +210,8 @@ fn old_snapshots(metadata: &TableMetadata, settings: &ExpireSettings, now: Times
         None => now.minus(settings.age_max).as_millis(),
     };
     let mut kept = HashSet::new();
-    for (name, reference) in references(metadata) {
-        let (keep_min, oldest, keep_max) = match &reference {
+    for (name, reference) in references(metadata)? {
+        let (keep_min, oldest, keep_max) = match &reference.retention {
             _ if name == MAIN_BRANCH => (keep_min, oldest, keep_max),
             SnapshotRetention::Tag { .. } => (1, i64::MAX, 1),
             SnapshotRetention::Branch { min_snapshots_to_keep, max_snapshot_age_ms, .. } => (
@@ -228,20 +235,11 @@ fn old_snapshots(metadata: &TableMetadata, settings: &ExpireSettings, now: Times
     let all = metadata.snapshots().map(|snapshot| snapshot.snapshot_id());
     let mut old: Vec<i64> = all.filter(|id| !kept.contains(id)).collect();
     old.sort_unstable();
-    old
+    Ok(old)
 }
 
-/// Branches and tags by name. The metadata's own map of them is not open to us but in its JSON.
-fn references(metadata: &TableMetadata) -> Vec<(String, SnapshotRetention)> {
-    let main = SnapshotRetention::branch(None, None, None);
-    let mut found = vec![(MAIN_BRANCH.to_owned(), main)];
-    let json = serde_json::to_value(metadata).unwrap_or_default();
-    for (name, reference) in json["refs"].as_object().into_iter().flatten() {
-        let retention = serde_json::from_value(reference.clone()).ok();
-        if name != MAIN_BRANCH {
-            let keep_all = SnapshotRetention::branch(None, Some(i64::MAX), None);
-            found.push((name.clone(), retention.unwrap_or(keep_all)));
-        }
-    }
-    found
+fn property<T: FromStr>(metadata: &TableMetadata, name: &str) -> Result<Option<T>, IcebergError> {
+    let invalid =
+        |value: &String| IcebergError::Invalid(format!("the property {name} is no number: {value}"));
+    metadata.properties().get(name).map(|value| value.parse().map_err(|_| invalid(value))).transpose()
 }

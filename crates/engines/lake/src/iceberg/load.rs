@@ -1,12 +1,14 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use ::iceberg::expr::Predicate;
-use ::iceberg::spec::TableMetadata;
+use ::iceberg::spec::{MAIN_BRANCH, SchemaRef, SnapshotReference, SnapshotRetention, TableMetadata};
 use ::iceberg::{NamespaceIdent, Runtime, TableIdent};
 use futures::TryStreamExt;
 use meta::Revision;
 use names::Scope;
 use rt::Timestamp;
+use serde_json::Value;
 
 use super::{Iceberg, IcebergError, IcebergTable, METADATA_LOCATION, TABLES_CACHED_MAX, Tasks, is_iceberg};
 use crate::model::Table;
@@ -142,8 +144,26 @@ impl IcebergTable {
         before.map(|entry| entry.snapshot_id)
     }
 
-    /// The data files of a snapshot (default: the current one) with rows that `filter` may keep, each with its
-    /// delete files. Empty for a table without snapshots.
+    /// The columns of a snapshot, with the names and types that a filter of [`IcebergTable::plan`] goes by. Without
+    /// one they are those of the last commit of files, which a later change of the schema alone does not touch.
+    pub fn snapshot_schema(&self, snapshot: Option<i64>) -> Result<SchemaRef, IcebergError> {
+        let metadata = self.metadata();
+        let snapshot = match snapshot {
+            Some(id) => {
+                let found = metadata.snapshot_by_id(id);
+                Some(found.ok_or(IcebergError::NoSuchSnapshot(id))?)
+            }
+            None => metadata.current_snapshot(),
+        };
+        match snapshot {
+            Some(snapshot) => Ok(snapshot.schema(metadata)?),
+            None => Ok(Arc::clone(metadata.current_schema())),
+        }
+    }
+
+    /// The data files of a snapshot with rows that `filter` may keep, each with its delete files. Without one, those
+    /// of the table as it is now: the files of the last commit, to be read by the columns of now. Empty for a table
+    /// without snapshots.
     pub async fn plan(
         &self,
         snapshot: Option<i64>,
@@ -174,7 +194,41 @@ impl IcebergTable {
             }
             tasks.push(task);
         }
+        if snapshot.is_none() && columns.is_none() {
+            self.read_as_now(&mut tasks);
+        }
         tasks.sort_by(|a, b| a.data_file_path.cmp(&b.data_file_path));
         Ok(tasks)
     }
+
+    /// A scan of iceberg's reads by the schema that a snapshot was committed with, also where the table has another
+    /// one since.
+    fn read_as_now(&self, tasks: &mut Tasks) {
+        let schema = self.metadata().current_schema();
+        let ids: Vec<i32> = schema.as_struct().fields().iter().map(|field| field.id).collect();
+        for task in tasks.iter_mut().filter(|task| task.schema.schema_id() != schema.schema_id()) {
+            task.schema = Arc::clone(schema);
+            task.project_field_ids.clone_from(&ids);
+            // Bound to the other schema; it only saves work.
+            task.predicate = None;
+        }
+    }
+}
+
+/// Branches and tags by name. The metadata keeps its map to itself, but writes it down.
+pub fn references(metadata: &TableMetadata) -> Result<BTreeMap<String, SnapshotReference>, IcebergError> {
+    let unreadable = |error: serde_json::Error| {
+        IcebergError::Invalid(format!("the table's branches and tags cannot be read: {error}"))
+    };
+    let mut json = serde_json::to_value(metadata).map_err(unreadable)?;
+    let mut found = match json["refs"].take() {
+        // The first format version has none.
+        Value::Null => BTreeMap::new(),
+        refs => serde_json::from_value(refs).map_err(unreadable)?,
+    };
+    if let Some(current) = metadata.current_snapshot_id() {
+        let retention = SnapshotRetention::branch(None, None, None);
+        found.entry(MAIN_BRANCH.to_owned()).or_insert(SnapshotReference::new(current, retention));
+    }
+    Ok(found)
 }

@@ -168,7 +168,7 @@ impl Making<'_> {
             for entry in entries.iter().filter(|entry| entry.is_alive()) {
                 if gone(entry) {
                     removed.push(entry.data_file.clone());
-                    let sequence = entry.sequence_number.unwrap_or_default();
+                    let sequence = entry.sequence_number.ok_or_else(|| unnumbered(entry))?;
                     writer.add_delete_file(entry.data_file.clone(), sequence, entry.file_sequence_number)?;
                 } else {
                     add_existing(&mut writer, entry)?;
@@ -226,9 +226,14 @@ impl Making<'_> {
 }
 
 fn add_existing(writer: &mut ManifestWriter, entry: &ManifestEntryRef) -> Result<(), IcebergError> {
-    let snapshot = entry.snapshot_id.unwrap_or_default();
-    let sequence = entry.sequence_number.unwrap_or_default();
+    let snapshot = entry.snapshot_id.ok_or_else(|| unnumbered(entry))?;
+    let sequence = entry.sequence_number.ok_or_else(|| unnumbered(entry))?;
     Ok(writer.add_existing_file(entry.data_file.clone(), snapshot, sequence, entry.file_sequence_number)?)
+}
+
+/// By their numbers it is told which deletes hold for which files.
+fn unnumbered(entry: &ManifestEntryRef) -> IcebergError {
+    IcebergError::Invalid(format!("a manifest does not say when {} was added", entry.file_path()))
 }
 
 fn number<T: std::str::FromStr>(properties: &HashMap<String, String>, name: &str) -> Option<T> {

@@ -189,9 +189,8 @@ fn members_with_nulls(rows: &StructArray) -> Vec<ArrayRef> {
     let Some(nulls) = rows.nulls() else { return rows.columns().to_vec() };
     let masked = rows.columns().iter().map(|column| {
         let nulls = arrow::buffer::NullBuffer::union(Some(nulls), column.nulls());
-        arrow::array::make_array(
-            column.to_data().into_builder().nulls(nulls).build().unwrap_or_else(|_| column.to_data()),
-        )
+        let masked = column.to_data().into_builder().nulls(nulls).build();
+        arrow::array::make_array(masked.expect("an array stays valid when more of its values are null"))
     });
     masked.collect()
 }

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::time::Duration;
 
 use objects::{ListRequest, PutOptions};
@@ -83,6 +84,34 @@ async fn old_snapshots_go_with_the_files_that_only_they_had() {
     // Two manifest lists, six data files and the manifests that named them.
     assert_eq!((last.snapshots, last.files), (2, 14));
     assert_eq!(rows(&world.load().await, None).await.len(), 6);
+}
+
+#[tokio::test]
+async fn nothing_is_forgotten_of_a_table_whose_own_rule_cannot_be_understood() {
+    let world = World::new().await;
+    world.create(&[("id", "bigint"), ("value", "int")], &[]).await;
+    let iceberg = world.iceberg();
+    for id in 0..3 {
+        world.clock.advance(Duration::from_secs(3600));
+        world.upsert(iceberg, &[vec![row(id)]]).await.unwrap();
+    }
+    let rule = HashMap::from([("history.expire.min-snapshots-to-keep".to_owned(), "many".to_owned())]);
+    let change = Change { properties: rule, ..Change::default() };
+    world.commit(world.load().await, Vec::new(), change).await.unwrap();
+    let settings = ExpireSettings { age_max: Duration::from_secs(60), ..ExpireSettings::default() };
+    let error = iceberg.expire(&world.scope, "shop", "orders", &settings).await.unwrap_err();
+    assert!(error.to_string().contains("min-snapshots-to-keep is no number: many"), "{error}");
+    assert_eq!(world.load().await.snapshots().len(), 3);
+}
+
+#[tokio::test]
+async fn branches_and_tags_are_told_by_name() {
+    let world = World::new().await;
+    let table = world.create(&[("id", "bigint"), ("value", "int")], &[]).await;
+    assert!(references(table.metadata()).unwrap().is_empty());
+    let table = world.append(&[r#"{"id":1,"value":1}"#]).await;
+    let found = references(table.metadata()).unwrap();
+    assert_eq!(found["main"].snapshot_id, table.snapshot_id().unwrap());
 }
 
 #[tokio::test]

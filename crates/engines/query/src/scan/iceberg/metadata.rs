@@ -12,6 +12,7 @@ use iceberg::spec::{
     DataFile, ManifestFile, PartitionSpec, PrimitiveLiteral, PrimitiveType, Struct, TableMetadata, Type,
 };
 use iceberg::table::Table;
+use lake::iceberg::references;
 
 use crate::error::QueryError;
 use crate::types;
@@ -152,7 +153,7 @@ fn refs(metadata: &TableMetadata) -> Result<Rows> {
         ("min_snapshots_to_keep", DataType::Int32),
         ("max_snapshot_age_in_ms", DataType::Int64),
     ];
-    let named = super::named(metadata);
+    let named = references(metadata).map_err(super::unplanned)?;
     let rows = named.into_iter().map(|(name, reference)| {
         let (kind, keep, age, ref_age) = match &reference.retention {
             iceberg::spec::SnapshotRetention::Branch {
