@@ -183,3 +183,57 @@ def test_identity_partitions_are_told_apart(catalog, database, bucket, sql):
     one = sql.execute("SELECT sum(id) FROM kinds WHERE kind = 'k2'")["Statistics"]["DataScannedInBytes"]
     assert one < whole / 3
     assert sql.value("SELECT count(*) FROM kinds WHERE kind = 'k2'") == 200
+
+
+def test_another_engine_sees_what_alter_table_did(table, catalog, database, sql):
+    table.append(events(0, 10))
+    sql.execute("ALTER TABLE events ADD COLUMNS (size int COMMENT 'in bytes', tags array<string>)")
+    sql.execute("ALTER TABLE events CHANGE COLUMN kind sort string AFTER size")
+    table.refresh()
+    more = events(10, 20).rename_columns(["Id", "sort", "at"])
+    more = more.append_column("size", pyarrow.array(range(10), pyarrow.int32()))
+    table.append(more.append_column("tags", pyarrow.array([["a", "b"]] * 10)))
+    sql.execute("ALTER TABLE events CHANGE size size bigint")
+    table.refresh()
+    names = [(field.field_id, field.name, str(field.field_type)) for field in table.schema().fields]
+    assert names == [
+        (1, "Id", "long"), (3, "at", "timestamp"), (4, "size", "long"), (2, "sort", "string"), (5, "tags", "list<string>"),
+    ]
+    assert table.schema().find_field("size").doc == "in bytes"
+    theirs = sorted(zip(*(table.scan().to_arrow()[name].to_pylist() for name in ("Id", "sort", "size")), strict=True))
+    assert theirs == sql.rows("SELECT id, sort, size FROM events ORDER BY id")
+    assert theirs[3] == (3, "k3", None) and theirs[13] == (13, "k3", 3)
+    sql.execute("ALTER TABLE events DROP COLUMN sort")
+    sql.execute("ALTER TABLE events ADD COLUMNS (sort string)")
+    assert sql.rows("SELECT count(*), count(sort), sum(size) FROM events") == [(20, 0, 45)]
+    first = table.snapshots()[0].snapshot_id
+    assert sql.rows(f"SELECT kind FROM events FOR VERSION AS OF {first} WHERE id = 3") == [("k3",)]
+    assert catalog.load_table((database, "events")).schema().find_field("sort").field_id > 6
+    with pytest.raises(QueryFailed, match="rows are partitioned by it"):
+        sql.execute("ALTER TABLE events DROP COLUMN at")
+
+
+def test_another_engine_sees_the_properties_of_a_table(table, sql):
+    sql.execute("ALTER TABLE events SET TBLPROPERTIES ('vacuum_max_snapshot_age_seconds'='60', 'write_compression'='zstd')")
+    table.refresh()
+    assert table.properties["history.expire.max-snapshot-age-ms"] == "60000"
+    assert table.properties["write.parquet.compression-codec"] == "zstd"
+    assert sql.texts("SHOW TBLPROPERTIES events('write_compression')") == [["zstd"]]
+    sql.execute("ALTER TABLE events UNSET TBLPROPERTIES ('write_compression')")
+    table.refresh()
+    assert "write.parquet.compression-codec" not in table.properties
+
+
+def test_small_files_become_one_and_old_snapshots_go(table, sql):
+    for part in range(8):
+        table.append(events(part * 10, (part + 1) * 10))
+    assert len(table.inspect.files()) == 8
+    sql.execute("OPTIMIZE events REWRITE DATA USING BIN_PACK")
+    table.refresh()
+    assert len(table.inspect.files()) == 1
+    assert table.scan().to_arrow().num_rows == sql.value("SELECT count(*) FROM events") == 80
+    sql.execute("ALTER TABLE events SET TBLPROPERTIES ('vacuum_max_snapshot_age_seconds'='0')")
+    sql.execute("VACUUM events")
+    table.refresh()
+    assert [snapshot.snapshot_id for snapshot in table.snapshots()] == [table.current_snapshot().snapshot_id]
+    assert sql.value("SELECT sum(id) FROM events") == sum(range(80))

@@ -32,6 +32,8 @@ pub struct Change {
     pub schema: Option<Schema>,
     /// Table properties to set.
     pub properties: HashMap<String, String>,
+    /// Table properties to forget; those that are not set are passed over.
+    pub unset: Vec<String>,
     /// Further entries of the snapshot's summary.
     pub summary: BTreeMap<String, String>,
     /// Snapshots to forget.
@@ -170,7 +172,9 @@ impl Iceberg {
         if !change.properties.is_empty() {
             builder = builder.set_properties(change.properties.clone())?;
         }
-
+        if !change.unset.is_empty() {
+            builder = builder.remove_properties(&change.unset)?;
+        }
         if change.has_files() {
             let snapshot = self.snapshot(table, change, &files).await?;
             builder = builder.set_branch_snapshot(snapshot, MAIN_BRANCH)?;

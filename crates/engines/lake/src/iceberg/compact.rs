@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use ::iceberg::spec::Struct;
+use ::iceberg::spec::{DataFile, NestedFieldRef, Schema, Struct, Type};
 use futures::{TryStreamExt, stream};
 use names::Scope;
 use objects::{PublishError, Staged};
+use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 
 use super::commit::{AddedFile, Change};
 use super::files::{LiveFile, LiveFiles};
@@ -97,11 +98,14 @@ impl Iceberg {
             ..DataSettings::default()
         };
         let mut writer = self.data_writer(table, data)?;
-        let locations: HashSet<&str> = group.iter().map(|one| one.file.file_path()).collect();
-        let tasks = table.plan(None, None, None).await?;
-        let tasks = tasks.into_iter().filter(|task| locations.contains(task.data_file_path.as_str()));
+        let files: HashMap<&str, &DataFile> =
+            group.iter().map(|one| (one.file.file_path(), &one.file)).collect();
         let mut moved = Moved::default();
-        for task in tasks {
+        for mut task in table.plan(None, None, None).await? {
+            let Some(file) = files.get(task.data_file_path.as_str()) else { continue };
+            let absent = absent(&task.schema, file);
+            task.project_field_ids.retain(|id| !absent.contains(id));
+            let ids = task.project_field_ids.clone();
             let from: Arc<str> = task.data_file_path.as_str().into();
             // One file at a time and in its order: the index follows the rows by counting them.
             let reader = table.table.reader_builder().with_data_file_concurrency_limit(1).build();
@@ -110,7 +114,7 @@ impl Iceberg {
             while let Some(rows) = rows.try_next().await? {
                 let rows = arrow::array::RecordBatch::try_new(
                     writer.schema().clone(),
-                    cast_columns(&rows, writer.schema())?,
+                    cast_columns(&rows, &ids, writer.schema())?,
                 )?;
                 for placed in writer.write(rows).await? {
                     moved.add(&from, placed);
@@ -242,14 +246,45 @@ fn target(table: &IcebergTable, settings: &CompactSettings) -> u64 {
     property.and_then(|bytes| bytes.parse().ok()).unwrap_or(settings.file_bytes).max(1)
 }
 
+/// Nested columns that came after the file was written: iceberg's reader cannot make up their nulls.
+fn absent(schema: &Schema, file: &DataFile) -> Vec<i32> {
+    let sizes = file.column_sizes();
+    let known = |field: &&NestedFieldRef| !sizes.is_empty() && !field.field_type.is_primitive();
+    let fields = schema.as_struct().fields().iter().filter(known);
+    fields
+        .filter(|field| leaves(&field.field_type).iter().all(|id| !sizes.contains_key(id)))
+        .map(|field| field.id)
+        .collect()
+}
+
+/// The ids of the fields that have values themselves.
+fn leaves(type_: &Type) -> Vec<i32> {
+    let below = |field: &NestedFieldRef| match field.field_type.as_ref() {
+        Type::Primitive(_) => vec![field.id],
+        nested => leaves(nested),
+    };
+    match type_ {
+        Type::Primitive(_) => Vec::new(),
+        Type::Struct(fields) => fields.fields().iter().flat_map(below).collect(),
+        Type::List(list) => below(&list.element_field),
+        Type::Map(map) => [&map.key_field, &map.value_field].into_iter().flat_map(below).collect(),
+    }
+}
+
+/// The columns of `schema` from rows whose columns are those with the ids.
 fn cast_columns(
     rows: &arrow::array::RecordBatch,
+    ids: &[i32],
     schema: &arrow::datatypes::SchemaRef,
 ) -> Result<Vec<arrow::array::ArrayRef>, IcebergError> {
-    let cast = |(column, field): (&arrow::array::ArrayRef, &arrow::datatypes::FieldRef)| {
-        Ok(arrow::compute::cast(column, field.data_type())?)
+    let column = |field: &arrow::datatypes::FieldRef| {
+        let id = field.metadata().get(PARQUET_FIELD_ID_META_KEY);
+        match ids.iter().position(|one| id.is_some_and(|id| *id == one.to_string())) {
+            Some(at) => Ok(arrow::compute::cast(rows.column(at), field.data_type())?),
+            None => Ok(arrow::array::new_null_array(field.data_type(), rows.num_rows())),
+        }
     };
-    rows.columns().iter().zip(schema.fields()).map(cast).collect()
+    schema.fields().iter().map(column).collect()
 }
 
 impl Compacted {

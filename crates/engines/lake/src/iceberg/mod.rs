@@ -11,11 +11,13 @@
 //!   changes of schema. All files of a commit and the caller's own changes become visible in one moment.
 //!
 //! * [`UpsertWriter`]: rows with unique keys, of which the last one written stays.
+//! * [`altered`]: the schema after changes that somebody asks for.
 //! * [`evolved`]: what the schema becomes when records have fields it does not know.
 //! * [`Iceberg::run_upkeep`]: compaction, expiry of snapshots, removal of files that nobody has.
 //!
 //! Format version 2 is written; versions 1 and 3 are read.
 
+mod alter;
 mod commit;
 mod compact;
 mod create;
@@ -47,7 +49,8 @@ use meta::Revision;
 use objects::Objects;
 use rt::Rt;
 
-pub use ::iceberg::spec::Schema;
+pub use ::iceberg::spec::{FormatVersion, Schema};
+pub use alter::{ColumnChange, Place, altered};
 pub use commit::{AddedFile, COMMIT_ATTEMPTS_MAX, Change, Committed, Prepared};
 pub use compact::{CompactSettings, Compacted};
 pub use create::Creation;
@@ -55,7 +58,7 @@ pub use data::{DataSettings, DataWriter, NewFile, Placed};
 pub use error::IcebergError;
 pub use evolve::{COLUMNS_MAX, evolved, inferred};
 pub use expire::{ExpireSettings, Expired};
-pub use load::SnapshotInfo;
+pub use load::{SnapshotInfo, references};
 pub use schema::{PartitionBy, from_columns, hive_type, to_arrow};
 pub use upkeep::{UPKEEP_PROPERTY, UpkeepSettings, UpkeepStatus};
 pub use upsert::{IndexChange, KEYS_MAX, RowOperation, UpsertWriter, Upserts};

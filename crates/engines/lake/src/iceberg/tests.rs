@@ -1,3 +1,4 @@
+mod altering;
 mod commits;
 mod evolution;
 mod tables;
@@ -129,10 +130,12 @@ pub(super) async fn rows(table: &IcebergTable, snapshot: Option<i64>) -> Vec<Str
     if table.metadata().snapshots().len() == 0 {
         return Vec::new();
     }
-    let batches: Vec<RecordBatch> =
-        scan.build().unwrap().to_arrow().await.unwrap().try_collect().await.unwrap();
+    lines(scan.build().unwrap().to_arrow().await.unwrap().try_collect().await.unwrap())
+}
+
+fn lines(batches: Vec<RecordBatch>) -> Vec<String> {
     let mut lines = Vec::new();
-    for batch in &batches {
+    for batch in batches {
         for row in 0..batch.num_rows() {
             let cells = batch.columns().iter().map(|column| array_value_to_string(column, row).unwrap());
             lines.push(cells.collect::<Vec<_>>().join("|"));

@@ -1,7 +1,12 @@
 //! Data definitions on Iceberg tables.
 
-use std::collections::{HashMap, HashSet};
+mod alter;
+mod properties;
 
+use std::collections::HashSet;
+use std::fmt::Write;
+
+use iceberg::spec::Transform;
 use lake::iceberg::{Creation, IcebergError, PartitionBy, TABLE_TYPE};
 use lake::{CatalogError, Column, Table};
 use objects::{ListRequest, ObjectError};
@@ -9,10 +14,13 @@ use objects::{ListRequest, ObjectError};
 use super::cursor::ObjectName;
 use super::run::{database_of, failed};
 use super::show::{definitions, quoted};
-use super::statement::{AlterTable, CreateTable};
+use super::statement::CreateTable;
 use super::tables::{column, semantic};
 use crate::engine::{Engine, Session};
 use crate::error::{ErrorKind, QueryError};
+
+pub(super) use alter::{alter, optimize, vacuum};
+pub(super) use properties::shown;
 
 /// Objects listed and deleted at a time when a table is dropped.
 const PAGE: usize = 1_000;
@@ -46,56 +54,12 @@ pub(super) async fn create(
         Creation::new(database_of(session, name), &name.name, location, &columns).map_err(refused)?;
     let parts = definition.partition_by.iter().map(|text| PartitionBy::parse(text));
     creation.partition_by = parts.collect::<Result<_, _>>().map_err(refused)?;
-    creation.properties = properties(&definition.properties)?;
+    creation.properties = properties::stored(&definition.properties)?;
     creation.comment.clone_from(&definition.comment);
     match engine.lake().iceberg().create(&session.scope, creation).await {
         Err(IcebergError::Catalog(CatalogError::TableExists { .. })) if definition.if_not_exists => Ok(()),
         other => other.map(|_| ()).map_err(refused),
     }
-}
-
-/// Athena's names of table properties as Iceberg's.
-fn properties(given: &[(String, String)]) -> Result<HashMap<String, String>, QueryError> {
-    let mut properties = HashMap::new();
-    for (key, value) in given {
-        let number = || {
-            let number: Result<u64, _> = value.parse();
-            number.map_err(|_| semantic(format!("the table property {key} is not a number: {value}")))
-        };
-        let (key, value) = match key.to_lowercase().as_str() {
-            "table_type" => continue,
-            "format" if value.eq_ignore_ascii_case("parquet") => continue,
-            "format" => return Err(QueryError::unsupported(format!("The Iceberg file format {value}"))),
-            "write_compression" => ("write.parquet.compression-codec", value.to_lowercase()),
-            "compression_level" => ("write.parquet.compression-level", number()?.to_string()),
-            "vacuum_min_snapshots_to_keep" => ("history.expire.min-snapshots-to-keep", number()?.to_string()),
-            "vacuum_max_snapshot_age_seconds" => {
-                ("history.expire.max-snapshot-age-ms", number()?.saturating_mul(1_000).to_string())
-            }
-            "vacuum_max_metadata_files_to_keep" => {
-                ("write.metadata.previous-versions-max", number()?.to_string())
-            }
-            "optimize_rewrite_data_file_threshold" => {
-                continue_with("optimize.rewrite.data-file-threshold", number()?)
-            }
-            "optimize_rewrite_delete_file_threshold" => {
-                continue_with("optimize.rewrite.delete-file-threshold", number()?)
-            }
-            "optimize_rewrite_min_data_file_size_bytes" => {
-                continue_with("optimize.rewrite.min-data-file-size-bytes", number()?)
-            }
-            "optimize_rewrite_max_data_file_size_bytes" => {
-                continue_with("write.target-file-size-bytes", number()?)
-            }
-            _ => return Err(semantic(format!("Unsupported table property key: {key}"))),
-        };
-        properties.insert(key.to_owned(), value);
-    }
-    Ok(properties)
-}
-
-fn continue_with(key: &'static str, value: u64) -> (&'static str, String) {
-    (key, value.to_string())
 }
 
 /// As the public service does: the entry first, then everything below the table's location.
@@ -124,29 +88,46 @@ pub(super) async fn drop(engine: &Engine, session: &Session, table: &Table) -> R
 }
 
 /// The statement that would create the table.
-pub(super) fn definition(table: &Table) -> Vec<String> {
-    let mut lines = vec![format!("CREATE TABLE {}.{} (", table.database, table.name)];
-    lines.extend(definitions(&table.columns).lines().map(str::to_owned));
-    if let Some(location) = &table.storage.location {
-        lines.push(format!("LOCATION {}", quoted(location)));
+pub(super) async fn definition(
+    engine: &Engine,
+    session: &Session,
+    table: &Table,
+) -> Result<Vec<String>, QueryError> {
+    let loaded = engine.lake().iceberg().load(&session.scope, &table.database, &table.name).await;
+    let loaded = loaded.map_err(refused)?;
+    let metadata = loaded.metadata();
+    let mut text =
+        format!("CREATE TABLE {}.{} (\n{}", table.database, table.name, definitions(&table.columns));
+    let parts: Vec<String> = metadata
+        .default_partition_spec()
+        .fields()
+        .iter()
+        .filter_map(|field| {
+            let column = quoted_name(metadata.current_schema().name_by_field_id(field.source_id)?);
+            Some(match field.transform {
+                Transform::Identity => column,
+                Transform::Bucket(count) => format!("bucket({count}, {column})"),
+                Transform::Truncate(width) => format!("truncate({width}, {column})"),
+                Transform::Void => return None,
+                other => format!("{other}({column})"),
+            })
+        })
+        .collect();
+    if !parts.is_empty() {
+        let _ = write!(text, "\nPARTITIONED BY ({})", parts.join(", "));
     }
-    lines.push(format!("TBLPROPERTIES (\n  {}={}\n)", quoted(TABLE_TYPE), quoted("iceberg")));
-    lines.join("\n").lines().map(str::to_owned).collect()
+    if let Some(location) = &table.storage.location {
+        let _ = write!(text, "\nLOCATION {}", quoted(location));
+    }
+    let mut shown = vec![format!("  {}={}", quoted(TABLE_TYPE), quoted("iceberg"))];
+    let stated = properties::of(&loaded);
+    shown.extend(stated.iter().map(|(key, value)| format!("  {}={}", quoted(key), quoted(value))));
+    let _ = write!(text, "\nTBLPROPERTIES (\n{}\n)", shown.join(",\n"));
+    Ok(text.lines().map(str::to_owned).collect())
 }
 
-pub(super) fn no_alter(action: &AlterTable) -> QueryError {
-    let what = match action {
-        AlterTable::AddPartitions { .. }
-        | AlterTable::DropPartitions { .. }
-        | AlterTable::RenamePartition { .. } => {
-            return semantic("the partitions of an Iceberg table follow from its rows");
-        }
-        AlterTable::AddColumns(_) => "ADD COLUMNS",
-        AlterTable::ReplaceColumns(_) => "REPLACE COLUMNS",
-        AlterTable::SetLocation { .. } => "SET LOCATION",
-        AlterTable::SetProperties(_) => "SET TBLPROPERTIES",
-    };
-    QueryError::unsupported(format!("ALTER TABLE … {what} on an Iceberg table"))
+fn quoted_name(name: &str) -> String {
+    format!("`{name}`")
 }
 
 fn refused(error: IcebergError) -> QueryError {

@@ -1,6 +1,7 @@
 //! Hive's data definition grammar, as far as Athena takes it.
 
 use datafusion::sql::sqlparser::tokenizer::Token;
+use lake::iceberg::Place;
 
 use super::cursor::Cursor;
 use super::statement::{AlterTable, ColumnDefinition, CreateTable, PartitionSpec, Statement};
@@ -9,7 +10,8 @@ use crate::parse::Tokens;
 
 /// The statement that `text` is, if it is a data definition.
 pub(crate) fn parse(text: &str) -> Result<Option<Statement>, QueryError> {
-    const LEADING: [&str; 8] = ["create", "drop", "alter", "msck", "show", "describe", "desc", "truncate"];
+    const LEADING: [&str; 10] =
+        ["create", "drop", "alter", "msck", "show", "describe", "desc", "truncate", "optimize", "vacuum"];
     let head = Tokens::first_word(text);
     if !LEADING.contains(&head.as_str()) {
         return Ok(None);
@@ -64,6 +66,17 @@ fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, QueryError> {
     if cursor.take(&["msck"]) {
         cursor.expect(&["repair", "table"])?;
         return Ok(Statement::Repair { name: cursor.object()? });
+    }
+    if cursor.take(&["optimize"]) {
+        let name = cursor.object()?;
+        cursor.expect(&["rewrite", "data", "using", "bin_pack"])?;
+        if cursor.sees(&["where"]) {
+            return Err(QueryError::unsupported("OPTIMIZE … WHERE"));
+        }
+        return Ok(Statement::Optimize { name });
+    }
+    if cursor.take(&["vacuum"]) {
+        return Ok(Statement::Vacuum { name: cursor.object()? });
     }
     if cursor.take(&["show"]) {
         return show(cursor);
@@ -266,6 +279,12 @@ fn alter_action(cursor: &mut Cursor<'_>) -> Result<AlterTable, QueryError> {
         }
         return Ok(AlterTable::AddPartitions { if_not_exists, partitions });
     }
+    if cursor.take(&["drop", "column"]) {
+        return Ok(AlterTable::DropColumn(cursor.word()?));
+    }
+    if cursor.take(&["change"]) {
+        return change_column(cursor);
+    }
     if cursor.take(&["drop"]) {
         let if_exists = cursor.take(&["if", "exists"]);
         let mut partitions = Vec::new();
@@ -288,10 +307,28 @@ fn alter_action(cursor: &mut Cursor<'_>) -> Result<AlterTable, QueryError> {
     if cursor.take(&["set", "tblproperties"]) {
         return Ok(AlterTable::SetProperties(cursor.properties()?));
     }
-    if cursor.sees(&["rename"]) || cursor.sees(&["change"]) {
+    if cursor.take(&["unset", "tblproperties"]) {
+        cursor.take(&["if", "exists"]);
+        return Ok(AlterTable::UnsetProperties(cursor.list(Cursor::string)?));
+    }
+    if cursor.sees(&["rename"]) {
         return Err(QueryError::unsupported(format!("ALTER TABLE … {}", clause(cursor))));
     }
-    Err(cursor.expected("'ADD', 'DROP', 'PARTITION', 'RENAME', 'REPLACE', 'SET'"))
+    Err(cursor.expected("'ADD', 'CHANGE', 'DROP', 'PARTITION', 'RENAME', 'REPLACE', 'SET', 'UNSET'"))
+}
+
+fn change_column(cursor: &mut Cursor<'_>) -> Result<AlterTable, QueryError> {
+    cursor.take(&["column"]);
+    let name = cursor.word()?;
+    let to = column(cursor)?;
+    let place = if cursor.take(&["first"]) {
+        Some(Place::First)
+    } else if cursor.take(&["after"]) {
+        Some(Place::After(cursor.word()?))
+    } else {
+        None
+    };
+    Ok(AlterTable::ChangeColumn { name, to, place })
 }
 
 fn spec(cursor: &mut Cursor<'_>) -> Result<PartitionSpec, QueryError> {

@@ -6,7 +6,7 @@ use lake::{CatalogError, Database, Table};
 
 use super::cursor::ObjectName;
 use super::statement::Statement;
-use super::{show, tables};
+use super::{iceberg, show, tables};
 use crate::answer::{Answer, Kind, Rows, Stats};
 use crate::engine::{Engine, Session, text_column};
 use crate::error::{ErrorKind, QueryError};
@@ -39,7 +39,6 @@ async fn execute(
     session: &Session,
     statement: Statement,
 ) -> Result<Option<Lines>, QueryError> {
-    let catalog = engine.lake().catalog();
     match statement {
         Statement::CreateDatabase { name, if_not_exists, comment, location, properties } => {
             let database = Database {
@@ -48,13 +47,7 @@ async fn execute(
                 parameters: properties.into_iter().collect(),
                 ..Database::new(name)
             };
-            match catalog.create_database(&session.scope, database).await {
-                Err(CatalogError::DatabaseExists(_)) if if_not_exists => {}
-                other => {
-                    other.map_err(failed)?;
-                }
-            }
-            Ok(None)
+            create_database(engine, session, database, if_not_exists).await.map(|()| None)
         }
         Statement::DropDatabase { name, if_exists, cascade } => {
             drop_database(engine, session, &name, if_exists, cascade).await.map(|()| None)
@@ -71,6 +64,8 @@ async fn execute(
         Statement::AlterTable { name, action } => {
             tables::alter(engine, session, &name, action).await.map(|()| None)
         }
+        Statement::Optimize { name } => iceberg::optimize(engine, session, &name).await.map(|()| None),
+        Statement::Vacuum { name } => iceberg::vacuum(engine, session, &name).await.map(|()| None),
         Statement::Repair { name } => repair(engine, session, &name).await.map(Some),
         Statement::CreateView { name, or_replace, query, text } => {
             create_view(engine, session, &name, or_replace, &query, text).await.map(|()| None)
@@ -93,10 +88,16 @@ async fn execute(
         }
         Statement::ShowColumns { name } => Ok(Some(show::columns(&table(engine, session, &name).await?))),
         Statement::ShowProperties { name, key } => {
-            Ok(Some(show::properties(&table(engine, session, &name).await?, key.as_deref())))
+            let table = table(engine, session, &name).await?;
+            let properties = iceberg::shown(engine, session, &table).await?;
+            Ok(Some(show::properties(&table, properties, key.as_deref())))
         }
         Statement::ShowCreateTable { name } => {
-            show::create_table(&table(engine, session, &name).await?).map(Some)
+            let table = table(engine, session, &name).await?;
+            if lake::iceberg::is_iceberg(&table) {
+                return Ok(Some(("createtab_stmt", iceberg::definition(engine, session, &table).await?)));
+            }
+            show::create_table(&table).map(Some)
         }
         Statement::ShowCreateView { name } => {
             show::create_view(&table(engine, session, &name).await?).map(Some)
@@ -159,6 +160,18 @@ pub(super) fn failed(error: CatalogError) -> QueryError {
     QueryError::new(kind, message)
 }
 
+async fn create_database(
+    engine: &Engine,
+    session: &Session,
+    database: Database,
+    if_not_exists: bool,
+) -> Result<(), QueryError> {
+    match engine.lake().catalog().create_database(&session.scope, database).await {
+        Err(CatalogError::DatabaseExists(_)) if if_not_exists => Ok(()),
+        other => other.map(|_| ()).map_err(failed),
+    }
+}
+
 async fn drop_database(
     engine: &Engine,
     session: &Session,
@@ -199,7 +212,7 @@ async fn drop_table(
         return Err(QueryError::new(ErrorKind::Ddl, message));
     }
     if lake::iceberg::is_iceberg(&found) {
-        return super::iceberg::drop(engine, session, &found).await;
+        return iceberg::drop(engine, session, &found).await;
     }
     let deleted = engine.lake().catalog().delete_table(&session.scope, &found.database, &found.name).await;
     deleted.map_err(failed)

@@ -1,5 +1,6 @@
 //! SHOW and DESCRIBE: the catalog as text, padded as Hive pads it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use lake::{Column, Table};
@@ -76,11 +77,13 @@ pub(super) fn columns(table: &Table) -> Lines {
     ("field", all.map(|column| padded(&column.name.to_lowercase())).collect())
 }
 
-pub(super) fn properties(table: &Table, key: Option<&str>) -> Lines {
+/// `further` are those that the catalog does not have.
+pub(super) fn properties(table: &Table, further: BTreeMap<String, String>, key: Option<&str>) -> Lines {
+    let all: BTreeMap<_, _> = further.iter().chain(&table.parameters).collect();
     let lines = match key {
-        None => table.parameters.iter().map(|(key, value)| format!("{key}\t{value}")).collect(),
-        Some(key) => match table.parameters.get(key) {
-            Some(value) => vec![value.clone()],
+        None => all.iter().map(|(key, value)| format!("{key}\t{value}")).collect(),
+        Some(key) => match all.get(&key.to_owned()) {
+            Some(value) => vec![(*value).clone()],
             None => vec![format!("Table {}.{} does not have property: {key}", table.database, table.name)],
         },
     };
@@ -121,9 +124,6 @@ pub(super) fn create_table(table: &Table) -> Result<Lines, QueryError> {
             table.database, table.name
         );
         return Err(QueryError::new(ErrorKind::Ddl, message));
-    }
-    if lake::iceberg::is_iceberg(table) {
-        return Ok(("createtab_stmt", super::iceberg::definition(table)));
     }
     let mut text = format!("CREATE EXTERNAL TABLE `{}.{}`(\n", table.database, table.name);
     text.push_str(&definitions(&table.columns));

@@ -1,5 +1,7 @@
 //! Data definitions as they are understood.
 
+use lake::iceberg::Place;
+
 use super::cursor::ObjectName;
 use crate::parse::Tokens;
 
@@ -27,6 +29,14 @@ pub(crate) enum Statement {
         action: AlterTable,
     },
     Repair {
+        name: ObjectName,
+    },
+    /// Small files of an Iceberg table become large ones.
+    Optimize {
+        name: ObjectName,
+    },
+    /// An Iceberg table forgets old snapshots and loses the files that only they had.
+    Vacuum {
         name: ObjectName,
     },
     ShowDatabases {
@@ -110,8 +120,11 @@ pub(crate) enum AlterTable {
     RenamePartition { from: PartitionSpec, to: PartitionSpec },
     AddColumns(Vec<ColumnDefinition>),
     ReplaceColumns(Vec<ColumnDefinition>),
+    DropColumn(String),
+    ChangeColumn { name: String, to: ColumnDefinition, place: Option<Place> },
     SetLocation { partition: Option<PartitionSpec>, location: String },
     SetProperties(Vec<(String, String)>),
+    UnsetProperties(Vec<String>),
 }
 
 impl Statement {
@@ -128,9 +141,14 @@ impl Statement {
                 AlterTable::RenamePartition { .. } => "ALTER_TABLE_RENAME_PARTITION",
                 AlterTable::AddColumns(_) => "ALTER_TABLE_ADD_COLUMN",
                 AlterTable::ReplaceColumns(_) => "ALTER_TABLE_REPLACE_COLUMN",
+                AlterTable::DropColumn(_) => "ALTER_TABLE_DROP_COLUMN",
+                AlterTable::ChangeColumn { .. } => "ALTER_TABLE_CHANGE_COLUMN",
                 AlterTable::SetLocation { .. } => "ALTER_TABLE_SET_LOCATION",
                 AlterTable::SetProperties(_) => "ALTER_TABLE_SET_TBLPROPERTIES",
+                AlterTable::UnsetProperties(_) => "ALTER_TABLE_UNSET_TBLPROPERTIES",
             },
+            Statement::Optimize { .. } => "OPTIMIZE",
+            Statement::Vacuum { .. } => "VACUUM",
             Statement::Repair { .. } => "MSCK_REPAIR_TABLE",
             Statement::ShowDatabases { .. } => "SHOW_DATABASES",
             Statement::ShowTables { .. } => "SHOW_TABLES",

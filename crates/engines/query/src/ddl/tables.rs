@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use lake::format::StoredAs;
+use lake::iceberg::Place;
 use lake::{CatalogError, Column, Partition, Serde, Storage, Table};
 
 use super::cursor::ObjectName;
@@ -97,7 +98,7 @@ pub(super) async fn alter(
         return Err(semantic(format!("Cannot alter the view {}.{}", table.database, table.name)));
     }
     if lake::iceberg::is_iceberg(&table) {
-        return Err(iceberg::no_alter(&action));
+        return iceberg::alter(engine, session, &table, action).await;
     }
     match action {
         AlterTable::AddPartitions { if_not_exists, partitions } => {
@@ -135,6 +136,12 @@ pub(super) async fn alter(
             let changed = Table { columns: columns.iter().map(column).collect(), ..table };
             update(engine, session, changed).await
         }
+        AlterTable::DropColumn(_) => {
+            Err(semantic("DROP COLUMN is of Iceberg tables: use REPLACE COLUMNS with those that stay"))
+        }
+        AlterTable::ChangeColumn { name, to, place } => {
+            update(engine, session, changed(table, &name, &to, place)?).await
+        }
         AlterTable::SetLocation { partition, location } => {
             set_location(engine, session, table, partition, location).await
         }
@@ -143,7 +150,44 @@ pub(super) async fn alter(
             changed.parameters.extend(properties);
             update(engine, session, changed).await
         }
+        AlterTable::UnsetProperties(keys) => {
+            let mut changed = table;
+            changed.parameters.retain(|key, _| !keys.contains(key));
+            update(engine, session, changed).await
+        }
     }
+}
+
+/// The table with another definition of one of its columns. Files are read by the table's columns as they are now:
+/// what is in them under another name, or cannot be read as the type, is the asker's to know.
+fn changed(
+    mut table: Table,
+    name: &str,
+    to: &ColumnDefinition,
+    place: Option<Place>,
+) -> Result<Table, QueryError> {
+    let find = |columns: &[Column], name: &str| {
+        let found = columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
+        found.ok_or_else(|| semantic(format!("[Error 10002]: Invalid column reference {name}")))
+    };
+    let before = find(&table.columns, name)?;
+    let mut old = table.columns.remove(before);
+    let known = table.columns.iter().chain(&table.partition_keys);
+    if known.into_iter().any(|column| column.name.eq_ignore_ascii_case(&to.name)) {
+        return Err(semantic(format!("[Error 10036]: Duplicate column name: {}", to.name)));
+    }
+    old.name.clone_from(&to.name);
+    old.type_.clone_from(&to.type_);
+    if to.comment.is_some() {
+        old.comment.clone_from(&to.comment);
+    }
+    let at = match place {
+        None => before,
+        Some(Place::First) => 0,
+        Some(Place::After(other)) => find(&table.columns, &other)? + 1,
+    };
+    table.columns.insert(at, old);
+    Ok(table)
 }
 
 async fn set_location(

@@ -75,6 +75,91 @@ async fn databases_and_tables_are_listed_and_guarded() {
     fixture.get("DROP TABLE IF EXISTS nothing").await;
 }
 
+/// Name and type of each column that DESCRIBE shows.
+async fn described(fixture: &Fixture, table: &str) -> Vec<String> {
+    let lines = fixture.get(&format!("DESCRIBE {table}")).await;
+    lines.iter().map(|line| line.split('\t').take(2).map(str::trim).collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[tokio::test]
+async fn columns_of_an_iceberg_table_are_added_renamed_widened_moved_and_dropped() {
+    let fixture = Fixture::new().await;
+    fixture
+        .get(
+            "CREATE TABLE events (id int, name string, price decimal(5,2), at timestamp)
+             PARTITIONED BY (day(at), bucket(4, name)) LOCATION 's3://data/events/'
+             TBLPROPERTIES ('table_type'='ICEBERG', 'write_compression'='zstd')",
+        )
+        .await;
+    fixture.get("ALTER TABLE events ADD COLUMNS (tags array<string> COMMENT 'all', n int)").await;
+    fixture.get("ALTER TABLE events CHANGE COLUMN id number bigint COMMENT 'the key' AFTER name").await;
+    fixture.get("ALTER TABLE events CHANGE price price decimal(9,2) FIRST").await;
+    fixture.get("ALTER TABLE events DROP COLUMN n").await;
+    let expected =
+        ["price decimal(9,2)", "name string", "number bigint", "at timestamp", "tags array<string>"];
+    assert_eq!(described(&fixture, "events").await, expected);
+    assert_eq!(fixture.get("SELECT count(number), count(tags) FROM events").await, ["0|0"]);
+    for (statement, reason) in [
+        ("DROP COLUMN at", "rows are partitioned by it"),
+        ("DROP COLUMN nothing", "column nothing is not in the table"),
+        ("CHANGE number number int", "cannot become int from bigint"),
+        ("ADD COLUMNS (Name string)", "column name is in the table already"),
+        ("REPLACE COLUMNS (a int)", "NOT_SUPPORTED: ALTER TABLE … REPLACE COLUMNS on an Iceberg table"),
+        ("SET LOCATION 's3://data/x/'", "NOT_SUPPORTED: ALTER TABLE … SET LOCATION on an Iceberg table"),
+        ("ADD PARTITION (name='a')", "follow from its rows"),
+        ("SET TBLPROPERTIES ('colour'='red')", "Unsupported table property key: colour"),
+    ] {
+        let error = fixture.error(&format!("ALTER TABLE events {statement}")).await;
+        assert!(error.contains(reason), "{statement}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn properties_of_an_iceberg_table_are_set_shown_and_unset() {
+    let fixture = Fixture::new().await;
+    fixture
+        .get("CREATE TABLE t (id int, name string) PARTITIONED BY (name, truncate(3, name)) LOCATION 's3://data/t/' TBLPROPERTIES ('table_type'='ICEBERG')")
+        .await;
+    fixture.get("ALTER TABLE t SET TBLPROPERTIES ('vacuum_max_snapshot_age_seconds'='60', 'write_compression'='ZSTD')").await;
+    assert_eq!(fixture.get("SHOW TBLPROPERTIES t('vacuum_max_snapshot_age_seconds')").await, ["60"]);
+    let all = fixture.get("SHOW TBLPROPERTIES t").await;
+    assert!(all.contains(&"write_compression\tzstd".to_owned()), "{all:?}");
+    assert!(all.iter().any(|line| line.starts_with("metadata_location\ts3://data/t/metadata/")), "{all:?}");
+    let shown = fixture.get("SHOW CREATE TABLE t").await.join("\n");
+    assert!(shown.contains("PARTITIONED BY (`name`, truncate(3, `name`))"), "{shown}");
+    fixture.get("DROP TABLE t").await;
+    fixture.get(&shown).await;
+    assert_eq!(fixture.get("SHOW CREATE TABLE t").await.join("\n"), shown);
+    fixture.get("ALTER TABLE t UNSET TBLPROPERTIES ('vacuum_max_snapshot_age_seconds')").await;
+    assert!(
+        fixture.get("SHOW TBLPROPERTIES t('vacuum_max_snapshot_age_seconds')").await[0]
+            .contains("does not have")
+    );
+    fixture.get("OPTIMIZE t REWRITE DATA USING BIN_PACK").await;
+    fixture.get("VACUUM t").await;
+    let error = fixture.error("OPTIMIZE t REWRITE DATA USING BIN_PACK WHERE id = 1").await;
+    assert!(error.starts_with("NOT_SUPPORTED: OPTIMIZE … WHERE"), "{error}");
+}
+
+#[tokio::test]
+async fn columns_of_a_hive_table_are_changed_in_the_catalog() {
+    let fixture = Fixture::new().await;
+    fixture
+        .get("CREATE EXTERNAL TABLE t (a int, b string COMMENT 'b') PARTITIONED BY (dt string) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' STORED AS TEXTFILE LOCATION 's3://data/t/' TBLPROPERTIES ('x'='1')")
+        .await;
+    fixture.get("ALTER TABLE t CHANGE COLUMN a number bigint COMMENT 'n'").await;
+    fixture.get("ALTER TABLE t ADD COLUMNS (c double)").await;
+    fixture.get("ALTER TABLE t UNSET TBLPROPERTIES ('x')").await;
+    assert_eq!(described(&fixture, "t").await[..3], ["number bigint", "b string", "c double"]);
+    assert!(fixture.get("SHOW TBLPROPERTIES t('x')").await[0].contains("does not have"));
+    assert!(fixture.error("ALTER TABLE t CHANGE b dt string").await.contains("Duplicate column name: dt"));
+    assert!(fixture.error("ALTER TABLE t CHANGE z y string").await.contains("Invalid column reference z"));
+    assert!(fixture.error("ALTER TABLE t DROP COLUMN b").await.contains("use REPLACE COLUMNS"));
+    assert!(fixture.error("VACUUM t").await.contains("db.t is not an Iceberg table"));
+    fixture.get("ALTER TABLE t REPLACE COLUMNS (only int)").await;
+    assert_eq!(described(&fixture, "t").await[0], "only int");
+}
+
 #[tokio::test]
 async fn what_is_not_built_is_refused_by_name() {
     let fixture = Fixture::new().await;

@@ -11,7 +11,6 @@ mod foreign;
 pub(crate) mod metadata;
 mod predicate;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -27,13 +26,14 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use iceberg::scan::FileScanTask;
-use iceberg::spec::{DataContentType, DataFileFormat, SnapshotReference, TableMetadata};
+use iceberg::spec::{DataContentType, DataFileFormat};
 use lake::iceberg::{IcebergError, IcebergTable};
+use lake::live::LiveRows;
 use lake::{DataFile, Lake};
 use rt::Timestamp;
 
 use super::footer::Readers;
-use super::{FooterCache, STORE, one_of};
+use super::{FooterCache, STORE, live, one_of};
 use crate::answer::Stats;
 use crate::error::{ErrorKind, QueryError, fail};
 use crate::types;
@@ -42,42 +42,47 @@ use crate::types;
 pub(crate) struct SnapshotTable {
     lake: Lake,
     table: IcebergTable,
-    snapshot: Option<i64>,
-    /// The columns at that snapshot.
+    /// An older one than the current, which has the columns that it had then.
+    older: Option<i64>,
+    /// The columns of the table or of that snapshot.
     columns: iceberg::spec::SchemaRef,
     schema: SchemaRef,
+    /// Rows of now that no file has yet.
+    live: Vec<LiveRows>,
     footers: Arc<FooterCache>,
     stats: Arc<Stats>,
 }
 
 impl SnapshotTable {
-    /// `snapshot`: an older one than the current, which has the columns that it had then.
     pub(crate) fn new(
         lake: Lake,
         table: IcebergTable,
-        snapshot: Option<i64>,
+        older: Option<i64>,
         footers: Arc<FooterCache>,
         stats: Arc<Stats>,
     ) -> std::result::Result<SnapshotTable, QueryError> {
-        let metadata = table.metadata();
-        let columns = match snapshot.and_then(|id| metadata.snapshot_by_id(id)) {
-            Some(older) => older.schema(metadata).map_err(QueryError::internal)?,
-            None => Arc::clone(metadata.current_schema()),
+        let columns = match older {
+            Some(_) => table.snapshot_schema(older).map_err(QueryError::internal)?,
+            None => Arc::clone(table.metadata().current_schema()),
         };
-        let snapshot = snapshot.or_else(|| metadata.current_snapshot_id());
         let arrow = iceberg::arrow::schema_to_arrow_schema(&columns).map_err(QueryError::internal)?;
         let fields = arrow
             .fields()
             .iter()
             .map(|field| Field::new(field.name().to_lowercase(), types::of_iceberg(field.data_type()), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Ok(SnapshotTable { lake, table, snapshot, columns, schema, footers, stats })
+        Ok(SnapshotTable { lake, table, older, columns, schema, live: Vec::new(), footers, stats })
+    }
+
+    /// The current snapshot, and beside it rows that are in no file yet.
+    pub(crate) fn with_live(self, live: Vec<LiveRows>) -> SnapshotTable {
+        SnapshotTable { live, ..self }
     }
 
     async fn tasks(&self, filters: &[Expr]) -> Result<Vec<FileScanTask>> {
-        let Some(snapshot) = self.snapshot else { return Ok(Vec::new()) };
-        let predicate = predicate::of(filters, &self.columns);
-        let tasks = self.table.plan(Some(snapshot), None, predicate).await.map_err(unplanned)?;
+        let planned_by = self.table.snapshot_schema(self.older).map_err(unplanned)?;
+        let predicate = predicate::of(filters, &predicate::Columns { table: &self.columns, planned_by });
+        let tasks = self.table.plan(self.older, None, predicate).await.map_err(unplanned)?;
         self.stats.add_files(tasks.len() as u64);
         Ok(tasks)
     }
@@ -162,6 +167,11 @@ impl TableProvider for SnapshotTable {
         if !foreign.is_empty() {
             plans.push(foreign::plan(&self.table.table, &self.schema, foreign, projection)?);
         }
+        if !self.live.is_empty() {
+            self.stats.add_scanned(self.live.iter().map(|rows| rows.bytes).sum());
+            let no_keys = Arc::new(Schema::empty());
+            plans.push(live::plan(&self.live, &self.schema, &no_keys, &self.schema, projection)?);
+        }
         one_of(plans, &self.schema, projection)
     }
 }
@@ -190,11 +200,4 @@ fn data_file(path: &str, size: u64) -> Result<DataFile> {
 
 fn unplanned(error: IcebergError) -> DataFusionError {
     fail(ErrorKind::BadData, format!("the table's metadata cannot be read: {error}"))
-}
-
-/// Branches and tags by name.
-pub(crate) fn named(metadata: &TableMetadata) -> BTreeMap<String, SnapshotReference> {
-    // The metadata keeps them to itself, but writes them down.
-    let json = serde_json::to_value(metadata).unwrap_or_default();
-    serde_json::from_value(json["refs"].clone()).unwrap_or_default()
 }

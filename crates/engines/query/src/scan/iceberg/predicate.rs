@@ -5,18 +5,33 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use iceberg::expr::{Predicate, Reference};
-use iceberg::spec::{Datum, PrimitiveType, Schema, Type};
+use iceberg::spec::{Datum, NestedFieldRef, PrimitiveType, Schema, SchemaRef, Type};
 
 /// The most values of an IN list that are compared with a file's bounds.
 const VALUES_MAX: usize = 200;
 
+/// What a statement calls columns, and what the snapshot did whose files are chosen from.
+pub(super) struct Columns<'a> {
+    pub(super) table: &'a Schema,
+    pub(super) planned_by: SchemaRef,
+}
+
+impl Columns<'_> {
+    /// The column as the snapshot has it, if it does.
+    fn find(&self, name: &str) -> Option<&NestedFieldRef> {
+        let fields = self.table.as_struct().fields().iter();
+        let field = fields.into_iter().find(|field| field.name.to_lowercase() == name)?;
+        self.planned_by.field_by_id(field.id)
+    }
+}
+
 /// All filters that translate, as one.
-pub(super) fn of(filters: &[Expr], columns: &Schema) -> Option<Predicate> {
+pub(super) fn of(filters: &[Expr], columns: &Columns<'_>) -> Option<Predicate> {
     filters.iter().filter_map(|filter| translated(filter, columns)).reduce(Predicate::and)
 }
 
 /// `None`: nothing is known of it. Then it may only be left out where that lets more rows pass.
-fn translated(filter: &Expr, columns: &Schema) -> Option<Predicate> {
+fn translated(filter: &Expr, columns: &Columns<'_>) -> Option<Predicate> {
     match filter {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
             match (translated(left, columns), translated(right, columns)) {
@@ -59,22 +74,20 @@ fn translated(filter: &Expr, columns: &Schema) -> Option<Predicate> {
     }
 }
 
-fn column(expr: &Expr, columns: &Schema) -> Option<Reference> {
+fn column(expr: &Expr, columns: &Columns<'_>) -> Option<Reference> {
     let Expr::Column(column) = expr else { return None };
-    let found = columns.as_struct().fields().iter();
-    let found = found.into_iter().find(|field| field.name.to_lowercase() == column.name)?;
-    Some(Reference::new(&found.name))
+    Some(Reference::new(&columns.find(&column.name)?.name))
 }
 
-fn field(name: &str, columns: &Schema) -> Option<(Reference, PrimitiveType)> {
-    let field = columns.as_struct().fields().iter().find(|field| field.name.to_lowercase() == name)?;
+fn field(name: &str, columns: &Columns<'_>) -> Option<(Reference, PrimitiveType)> {
+    let field = columns.find(name)?;
     match field.field_type.as_ref() {
         Type::Primitive(kind) => Some((Reference::new(&field.name), kind.clone())),
         _ => None,
     }
 }
 
-fn compared(name: &str, op: Operator, value: &ScalarValue, columns: &Schema) -> Option<Predicate> {
+fn compared(name: &str, op: Operator, value: &ScalarValue, columns: &Columns<'_>) -> Option<Predicate> {
     let (reference, kind) = field(name, columns)?;
     let value = datum(value, &kind)?;
     Some(match op {
@@ -116,14 +129,31 @@ mod tests {
 
     use super::*;
 
+    fn schema(fields: &[(i32, &str, PrimitiveType)]) -> Schema {
+        let field = |(id, name, kind): &(i32, &str, PrimitiveType)| {
+            NestedField::optional(*id, *name, Type::Primitive(kind.clone())).into()
+        };
+        Schema::builder().with_fields(fields.iter().map(field)).build().unwrap()
+    }
+
     fn columns() -> Schema {
-        let field = |id, name: &str, kind| NestedField::optional(id, name, Type::Primitive(kind)).into();
-        let fields = vec![field(1, "Id", PrimitiveType::Long), field(2, "name", PrimitiveType::String)];
-        Schema::builder().with_fields(fields).build().unwrap()
+        schema(&[(1, "Id", PrimitiveType::Long), (2, "name", PrimitiveType::String)])
     }
 
     fn text(filter: Expr) -> Option<String> {
-        of(&[filter], &columns()).map(|predicate| predicate.to_string())
+        let columns = Columns { table: &columns(), planned_by: columns().into() };
+        of(&[filter], &columns).map(|predicate| predicate.to_string())
+    }
+
+    #[test]
+    fn columns_have_the_names_and_types_of_the_snapshot() {
+        let before = schema(&[(1, "key", PrimitiveType::Int), (3, "name", PrimitiveType::String)]);
+        let columns = Columns { table: &columns(), planned_by: before.into() };
+        let text = |filter: Expr| of(&[filter], &columns).map(|predicate| predicate.to_string());
+        assert_eq!(text(col("id").is_null()).unwrap(), "key IS NULL");
+        // Of another type, and of another column that has the name by now.
+        assert_eq!(text(col("id").eq(lit(1_i64))), None);
+        assert_eq!(text(col("name").is_null()), None);
     }
 
     #[test]
