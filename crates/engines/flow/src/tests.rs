@@ -2,6 +2,7 @@
 
 mod crashes;
 mod delivering;
+mod live_tables;
 mod model;
 mod operators;
 mod outside;

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 
 use crate::parts::Parts;
 use crate::state::State;
-use crate::{Encode, FlowError, FlowId, FlowSpec, Operator, keys};
+use crate::{Encode, FlowError, FlowId, FlowSpec, IcebergEncode, IcebergTarget, Operator, keys};
 use tail::Tail;
 
 /// The deliveries that feed tables, each with what was converted of its pending records.
@@ -65,11 +65,23 @@ impl Feeds {
 /// The table whose rows include those that are pending.
 fn fed(spec: &FlowSpec) -> Option<(Scope, String, String)> {
     match &spec.encode {
-        Encode::Parquet(parquet) if spec.live && !calls_functions(spec) => {
+        _ if !spec.live || calls_functions(spec) => None,
+        Encode::Parquet(parquet) => {
             Some((parquet.scope.clone(), parquet.database.to_lowercase(), parquet.table.to_lowercase()))
         }
-        _ => None,
+        Encode::Iceberg(iceberg) => {
+            let only = appended_to(iceberg)?;
+            Some((iceberg.scope.clone(), only.database.to_lowercase(), only.table.to_lowercase()))
+        }
+        Encode::Raw(_) | Encode::Requests(_) => None,
     }
+}
+
+/// The one table that all records are appended to. Which of the rows that are there an upsert replaces is found
+/// out when it is written, and where a record that is routed goes when it is read.
+fn appended_to(iceberg: &IcebergEncode) -> Option<&IcebergTarget> {
+    let [only] = iceberg.tables.as_slice() else { return None };
+    (!iceberg.routed && (iceberg.append_only || only.unique_keys.is_empty())).then_some(only)
 }
 
 /// What a function makes of a record costs too much to be asked for with every query.

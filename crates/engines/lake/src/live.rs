@@ -14,6 +14,7 @@ use names::Scope;
 
 use crate::Lake;
 use crate::files::{DataFile, LakeError};
+use crate::iceberg::{IcebergError, IcebergTable};
 use crate::model::Table;
 
 /// How often files and rows are read again because a delivery committed meanwhile.
@@ -45,7 +46,8 @@ impl fmt::Debug for Mark {
 /// Rows of one partition.
 #[derive(Debug, Clone)]
 pub struct LiveRows {
-    /// As a partition's values; empty for a table without partitions.
+    /// As a partition's values; empty for a table without partitions, and for one whose partitions follow from its
+    /// columns.
     pub values: Vec<String>,
     /// With the table's columns.
     pub batch: RecordBatch,
@@ -95,5 +97,29 @@ impl Lake {
             }
         }
         Ok(Snapshot { files: self.files(scope, table, keep).await?, live: Vec::new() })
+    }
+
+    /// An Iceberg table as it is now, and the rows that are in none of its files yet: a commit moves the table's
+    /// snapshot and the delivery's place in one transaction. Where deliveries commit faster than this reads,
+    /// only the table.
+    pub async fn iceberg_snapshot(
+        &self,
+        scope: &Scope,
+        table: &Table,
+    ) -> Result<(IcebergTable, Vec<LiveRows>), IcebergError> {
+        let load = || self.iceberg().load(scope, &table.database, &table.name);
+        if let Some(live) = self.live() {
+            for _ in 0..ATTEMPTS_MAX {
+                let Some(mark) = live.mark(scope, table).await else { break };
+                let loaded = load().await?;
+                let rows = live.rows(&mark).await;
+                if live.holds(&mark).await
+                    && let Some(rows) = rows
+                {
+                    return Ok((loaded, rows));
+                }
+            }
+        }
+        Ok((load().await?, Vec::new()))
     }
 }

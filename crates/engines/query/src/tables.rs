@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::datasource::{MemTable, ViewTable, provider_as_source};
 use datafusion::logical_expr::TableSource;
 use futures::StreamExt;
-use lake::iceberg::IcebergTable;
+use lake::iceberg::{IcebergError, IcebergTable, references};
 use lake::{CatalogError, Table};
 use rt::Timestamp;
 
@@ -15,7 +15,7 @@ use crate::error::{ErrorKind, QueryError};
 use crate::parse::{self, AsOf, Tokens, split_as_of};
 use crate::plan::Name;
 use crate::scan::LakeTable;
-use crate::scan::iceberg::{SnapshotTable, metadata, named};
+use crate::scan::iceberg::{SnapshotTable, metadata};
 use crate::{information, view};
 
 /// How deep views may be defined over views.
@@ -88,8 +88,15 @@ impl Engine {
         as_of: Option<AsOf>,
         stats: &Arc<Stats>,
     ) -> Result<Arc<dyn TableSource>, QueryError> {
-        let table = self.lake().iceberg().load_version(table).await;
-        let table = table.map_err(|error| QueryError::new(ErrorKind::BadData, error.to_string()))?;
+        let unreadable = |error: IcebergError| QueryError::new(ErrorKind::BadData, error.to_string());
+        let lake = self.lake().clone();
+        if about.is_none() && as_of.is_none() {
+            let found = lake.iceberg_snapshot(&session.scope, &table).await;
+            let (table, live) = found.map_err(unreadable)?;
+            let table = SnapshotTable::new(lake, table, None, self.footers(), Arc::clone(stats))?;
+            return Ok(provider_as_source(Arc::new(table.with_live(live))));
+        }
+        let table = lake.iceberg().load_version(table).await.map_err(unreadable)?;
         let snapshot = match as_of {
             None => None,
             Some(AsOf::Version(version)) => Some(version_of(&table, &version)?),
@@ -107,7 +114,6 @@ impl Engine {
             let rows = MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(QueryError::internal)?;
             return Ok(provider_as_source(Arc::new(rows)));
         }
-        let lake = self.lake().clone();
         let table = SnapshotTable::new(lake, table, snapshot, self.footers(), Arc::clone(stats))?;
         Ok(provider_as_source(Arc::new(table)))
     }
@@ -178,7 +184,7 @@ fn version_of(table: &IcebergTable, version: &str) -> Result<i64, QueryError> {
             None => Err(unknown(format!("Iceberg snapshot ID does not exists: {id}"))),
         };
     }
-    match named(table.metadata()).get(version) {
+    match references(table.metadata()).map_err(QueryError::internal)?.get(version) {
         Some(reference) => Ok(reference.snapshot_id),
         None => Err(unknown(format!("Cannot find snapshot with reference name: {version}"))),
     }

@@ -138,6 +138,10 @@ impl Tail {
             let mut plan = draft.plan(&parts.rt);
             (plan.bytes, plan.turn_bytes) = (u64::MAX, u64::MAX);
             plan.backup_key = None;
+            if let Encode::Iceberg(iceberg) = &mut plan.spec.encode {
+                // Who asks for a table does not make one.
+                iceberg.warehouse = None;
+            }
             self.window(parts, &plan, window.from, pieces).await?;
             span.from = window.to;
         }
@@ -172,7 +176,12 @@ impl Tail {
 
     /// `None`: the object will not lie where the table looks for its rows.
     fn rows_of(&self, plan: &Plan, group: Group) -> Option<LiveRows> {
-        let Payload::Rows(batch) = group.payload else { return None };
+        let bytes = group.delivered.bytes;
+        let batch = match group.payload {
+            Payload::Table(table) => return Some(LiveRows { values: Vec::new(), batch: table.rows, bytes }),
+            Payload::Rows(batch) => batch,
+            _ => return None,
+        };
         let table = self.table.as_ref()?;
         let key = match &plan.partitioned {
             Some(partitioned) => partitioned.object(&group.prefix, 0),
@@ -187,7 +196,7 @@ impl Tail {
         } else {
             register::partition_of(table, bucket, &key)?.values
         };
-        Some(LiveRows { values, batch, bytes: group.delivered.bytes })
+        Some(LiveRows { values, batch, bytes })
     }
 }
 
@@ -197,11 +206,25 @@ fn visible(spec: &FlowSpec, table: &Table, rows: &LiveRows) -> bool {
 }
 
 async fn table_of(parts: &Parts, spec: &FlowSpec) -> Result<Option<Table>, FlowError> {
-    let Encode::Parquet(parquet) = &spec.encode else { return Ok(None) };
-    let ParquetEncode { scope, database, table, version, .. } = parquet.as_ref();
     let catalog = parts.lake.catalog();
-    Ok(Some(match version {
-        TableVersion::Latest => catalog.table(scope, database, table).await?,
-        TableVersion::Fixed(version) => catalog.table_version(scope, database, table, *version).await?,
+    Ok(Some(match &spec.encode {
+        Encode::Parquet(parquet) => {
+            let ParquetEncode { scope, database, table, version, .. } = parquet.as_ref();
+            match version {
+                TableVersion::Latest => catalog.table(scope, database, table).await?,
+                TableVersion::Fixed(version) => {
+                    catalog.table_version(scope, database, table, *version).await?
+                }
+            }
+        }
+        // Of what every commit makes new, only the columns say how records are read.
+        Encode::Iceberg(iceberg) => match iceberg.tables.as_slice() {
+            [only] => {
+                let table = catalog.table(&iceberg.scope, &only.database, &only.table).await?;
+                Table { columns: table.columns, ..Table::new(table.database, table.name) }
+            }
+            _ => return Ok(None),
+        },
+        Encode::Raw(_) | Encode::Requests(_) => return Ok(None),
     }))
 }
