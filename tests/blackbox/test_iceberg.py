@@ -115,3 +115,13 @@ def test_what_is_no_row_goes_to_the_error_output(firehose, catalog, s3, database
     found = wait_until(listed, "the error output is there")
     line = json.loads(s3.get_object(Bucket=bucket, Key=found[0]["Key"])["Body"].read())
     assert line["errorCode"] == "Iceberg.InvalidRecord"
+
+
+def test_records_for_a_table_that_is_not_there_go_to_the_error_output(firehose, s3, database, bucket):
+    target = {"DestinationDatabaseName": database, "DestinationTableName": "nowhere"}
+    deliver(firehose, "into-nowhere", bucket, [target])
+    put(firehose, "into-nowhere", [{"id": 1}])
+    listed = lambda: s3.list_objects_v2(Bucket=bucket, Prefix="errors/iceberg-failed/").get("Contents")
+    found = wait_until(listed, "the error output is there")
+    line = json.loads(s3.get_object(Bucket=bucket, Key=found[0]["Key"])["Body"].read())
+    assert line["errorCode"] == "Iceberg.NoSuchTable" and "nowhere" in line["errorMessage"]

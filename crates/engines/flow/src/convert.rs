@@ -179,7 +179,7 @@ impl Converter {
         let decoded = decoder.decode(&records.data);
         for bad in &decoded.rejected {
             let (data, origin) = (&records.data[bad.index], records.origins[bad.index]);
-            work.reject(&self.errors, &Refusal::new(Cause::Format, bad.reason.as_str()), data, origin);
+            work.reject(&self.errors, &Refusal::new(misfit(data), bad.reason.as_str()), data, origin);
         }
         let groups = self.assign(&records);
         let mut out: Vec<Group> = groups.prefixes.into_iter().map(Group::new).collect();
@@ -244,6 +244,12 @@ impl Converter {
         }
         groups
     }
+}
+
+/// What is wrong with a record that the decoder refused: whether its values do not fit, or it cannot be read at all.
+fn misfit(record: &[u8]) -> Cause {
+    let mut documents = serde_json::Deserializer::from_slice(record).into_iter::<serde::de::IgnoredAny>();
+    if documents.all(|document| document.is_ok()) { Cause::Schema } else { Cause::Format }
 }
 
 /// All of them as they are, in one group.

@@ -25,8 +25,10 @@ pub enum FailureKind {
 /// What was wrong with a record, finer than the step it failed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Cause {
-    /// It is not what the columns of the table ask for.
+    /// It is no JSON.
     Format,
+    /// It is JSON, but not what the columns of the table ask for.
+    Schema,
     Decompression,
     /// It is no delivery of a log group.
     LogMessages,
@@ -52,16 +54,20 @@ pub enum Cause {
     Splunk,
     /// It is no row of its table.
     Table,
+    /// The table it is for is not there, or is none that rows can be written to.
+    NoTable,
+    /// It does not say which table it is for.
+    NoRoute,
 }
 
 impl Cause {
     pub fn kind(self) -> FailureKind {
         match self {
-            Cause::Format => FailureKind::Format,
+            Cause::Format | Cause::Schema => FailureKind::Format,
             Cause::Decompression => FailureKind::Decompression,
             Cause::Endpoint => FailureKind::Endpoint,
             Cause::Splunk => FailureKind::Splunk,
-            Cause::Table => FailureKind::Table,
+            Cause::Table | Cause::NoTable | Cause::NoRoute => FailureKind::Table,
             Cause::LogMessages
             | Cause::Split
             | Cause::FunctionRefused

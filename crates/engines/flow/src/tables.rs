@@ -39,7 +39,7 @@ pub(crate) struct Route {
 pub(crate) struct Tables {
     lake: Lake,
     encode: IcebergEncode,
-    known: Mutex<HashMap<Route, Result<Arc<Target>, String>>>,
+    known: Mutex<HashMap<Route, Result<Arc<Target>, Misfit>>>,
 }
 
 /// Rows of one table, by a schema of it.
@@ -61,7 +61,26 @@ struct Share {
 
 /// Records by the table they go to, with the table or the reason why there is none.
 pub(crate) struct Routed {
-    shares: Vec<(Route, Result<Arc<Target>, String>, Share)>,
+    shares: Vec<(Route, Result<Arc<Target>, Misfit>, Share)>,
+}
+
+/// Why records cannot go to their table.
+#[derive(Clone, Debug)]
+pub(crate) struct Misfit {
+    cause: Cause,
+    reason: String,
+}
+
+impl Misfit {
+    fn new(cause: Cause, reason: impl Into<String>) -> Misfit {
+        Misfit { cause, reason: reason.into() }
+    }
+}
+
+impl From<Misfit> for Refusal {
+    fn from(misfit: Misfit) -> Refusal {
+        Refusal::new(misfit.cause, misfit.reason)
+    }
 }
 
 impl Tables {
@@ -81,7 +100,7 @@ impl Tables {
                     share.origins.push(origin);
                     share.operations.push(operation);
                 }
-                Err(reason) => work.reject(errors, &Refusal::new(Cause::Table, reason), &data, origin),
+                Err(misfit) => work.reject(errors, &misfit.into(), &data, origin),
             }
         }
         let mut routed = Routed { shares: Vec::with_capacity(shares.len()) };
@@ -104,8 +123,8 @@ impl Tables {
                     members: Vec::new(),
                 }),
                 Ok(_) => {}
-                Err(reason) => {
-                    let refusal = Refusal::new(Cause::Table, reason);
+                Err(misfit) => {
+                    let refusal = Refusal::from(misfit);
                     for (data, origin) in share.data.iter().zip(&share.origins) {
                         work.reject(errors, &refusal, data, *origin);
                     }
@@ -115,7 +134,7 @@ impl Tables {
         groups
     }
 
-    fn way(&self, keys: Option<&Keys>) -> Result<(Route, RowOperation), String> {
+    fn way(&self, keys: Option<&Keys>) -> Result<(Route, RowOperation), Misfit> {
         let said = |at: usize| {
             let keys = keys?;
             let found = [&keys.query, &keys.function].into_iter().filter_map(|keys| keys.get(at));
@@ -124,14 +143,20 @@ impl Tables {
         let operation = match said(2).map(str::to_ascii_lowercase).as_deref() {
             None | Some("insert" | "update") => RowOperation::Upsert,
             Some("delete") => RowOperation::Delete,
-            Some(other) => return Err(format!("the operation {other} is none of insert, update, delete")),
+            Some(other) => {
+                let reason = format!("the operation {other} is none of insert, update, delete");
+                return Err(Misfit::new(Cause::Table, reason));
+            }
         };
         let (database, table) = match (said(0), said(1), self.encode.tables.as_slice()) {
             (Some(database), Some(table), _) => (database, table),
             (None, None, [only]) => (only.database.as_str(), only.table.as_str()),
             (None, Some(table), [only]) => (only.database.as_str(), table),
             (Some(database), None, [only]) => (database, only.table.as_str()),
-            _ => return Err("the record has no destination database and table".to_owned()),
+            _ => {
+                let reason = "the record has no destination database and table";
+                return Err(Misfit::new(Cause::NoRoute, reason));
+            }
         };
         Ok((Route { database: database.to_lowercase(), table: table.to_lowercase() }, operation))
     }
@@ -141,13 +166,14 @@ impl Tables {
         &self,
         route: &Route,
         records: &[Bytes],
-    ) -> Result<Result<Arc<Target>, String>, FlowError> {
+    ) -> Result<Result<Arc<Target>, Misfit>, FlowError> {
         let mut known = self.known.lock().await;
         if let Some(target) = known.get(route) {
             return Ok(target.clone());
         }
         if known.len() == TABLES_MAX {
-            return Ok(Err(format!("records of one batch go to more than {TABLES_MAX} tables")));
+            let reason = format!("records of one batch go to more than {TABLES_MAX} tables");
+            return Ok(Err(Misfit::new(Cause::Table, reason)));
         }
         let target = Target::load(&self.lake, &self.encode, route, records).await?.map(Arc::new);
         known.insert(route.clone(), target.clone());
@@ -161,11 +187,12 @@ fn decode(
     share: &Share,
     work: &mut Work,
     errors: &Errors,
-) -> Result<(TableRows, Count), String> {
+) -> Result<(TableRows, Count), Misfit> {
+    let misfit = |reason: String| Misfit::new(Cause::Table, reason);
     if !target.upserts() && share.operations.contains(&RowOperation::Delete) {
-        return Err("rows can only be deleted from a table with unique keys".to_owned());
+        return Err(misfit("rows can only be deleted from a table with unique keys".to_owned()));
     }
-    let (form, decoded) = target.decode(&share.data)?;
+    let (form, decoded) = target.decode(&share.data).map_err(misfit)?;
     let mut delivered = Count::default();
     let mut operations = Vec::new();
     let mut bad = decoded.rejected.iter().peekable();

@@ -3,8 +3,18 @@
 use flow::{Cause, ErrorShape, ErrorValue, FailureKind};
 use serde_json::json;
 
-const CODES: [(Cause, &str); 12] = [
+/// The codes of format conversion: what is no JSON, and JSON that does not fit the schema, an empty record among it.
+/// They are those of error outputs that the public service wrote; its developer guide shows the line alone.
+const CONVERSION: [(Cause, &str); 2] = [
     (Cause::Format, "DataFormatConversion.ParseError"),
+    (Cause::Schema, "DataFormatConversion.MalformedData"),
+];
+
+/// Those of functions are in the developer guide, "Monitor Amazon Data Firehose Using CloudWatch Logs", and those of
+/// tables that are not there in "Configure the destination: Apache Iceberg Tables". `ProcessingFailedStatus` and those
+/// of dynamic partitioning are what the public service writes. It documents none for decompression, log messages,
+/// de-aggregation, and rows that do not fit their table: these are ours, in its form.
+const CODES: [(Cause, &str); 13] = [
     (Cause::Decompression, "Decompression.DecompressionFailed"),
     (Cause::LogMessages, "CloudWatchLogProcessing.MessageExtractionFailed"),
     (Cause::Split, "RecordDeAggregation.DeAggregationFailed"),
@@ -16,7 +26,14 @@ const CODES: [(Cause, &str); 12] = [
     (Cause::PartitionKeys, "DynamicPartitioning.MetadataExtractionFailed"),
     (Cause::PartitionsLimit, "DynamicPartitioning.ActivePartitionsLimitExceeded"),
     (Cause::Table, "Iceberg.InvalidRecord"),
+    (Cause::NoTable, "Iceberg.NoSuchTable"),
+    (Cause::NoRoute, "Iceberg.InvalidTableName"),
 ];
+
+/// The code of a record that failed format conversion.
+pub(crate) fn conversion_code() -> ErrorValue {
+    ErrorValue::ByCause(CONVERSION.iter().map(|(cause, code)| (*cause, json!(code))).collect())
+}
 
 /// Of records that failed before format conversion.
 pub(crate) fn processing_shape() -> ErrorShape {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws::{ApiError, Context};
-use flow::{Encode, ErrorShape, ErrorValue, FailureKind, ParquetEncode, TableVersion};
+use flow::{Encode, ErrorShape, ErrorValue, ParquetEncode, TableVersion};
 use lake::CatalogError;
 use lake::json::{Decoder, JsonOptions};
 use lake::orc::OrcSettings;
@@ -216,10 +216,7 @@ fn error_shape(scope: &Scope, schema: &SchemaConfiguration) -> ErrorShape {
     ErrorShape::new([
         ("attemptsMade", ErrorValue::Constant(json!(1))),
         ("arrivalTimestamp", ErrorValue::Arrival),
-        (
-            "lastErrorCode",
-            ErrorValue::ByKind(vec![(FailureKind::Format, json!("DataFormatConversion.ParseError"))]),
-        ),
+        ("lastErrorCode", crate::failures::conversion_code()),
         ("lastErrorMessage", ErrorValue::Reason),
         ("attemptEndingTimestamp", ErrorValue::Attempted),
         ("rawData", ErrorValue::Data),

@@ -4,12 +4,15 @@ use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, new_null_array};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{Field, FieldRef, Schema as ArrowSchema, SchemaRef};
 use bytes::Bytes;
-use lake::iceberg::{Creation, IcebergError, IcebergTable, PartitionBy, Schema, evolved, inferred, to_arrow};
+use lake::iceberg::{
+    Creation, FormatVersion, IcebergError, IcebergTable, PartitionBy, Schema, evolved, inferred, to_arrow,
+};
 use lake::json::{Decoded, Decoder, JsonOptions, Rejected};
 use lake::{CatalogError, Lake, location};
 use parking_lot::Mutex;
 
-use super::Route;
+use super::{Misfit, Route};
+use crate::reject::Cause;
 use crate::{FlowError, IcebergEncode, IcebergTarget};
 
 /// One table of a batch.
@@ -43,7 +46,7 @@ impl Target {
         encode: &IcebergEncode,
         route: &Route,
         records: &[Bytes],
-    ) -> Result<Result<Target, String>, FlowError> {
+    ) -> Result<Result<Target, Misfit>, FlowError> {
         let same = |target: &&IcebergTarget| {
             target.database.eq_ignore_ascii_case(&route.database)
                 && target.table.eq_ignore_ascii_case(&route.table)
@@ -66,6 +69,11 @@ impl Target {
             Ok(base) => base,
             Err(error) => return lasting(error).map(Err),
         };
+        let version = base.metadata().format_version();
+        if version != FormatVersion::V2 {
+            let reason = format!("the table is of format {version}, and only tables of v2 are written to");
+            return Ok(Err(Misfit::new(Cause::NoTable, reason)));
+        }
         let keys = match settings {
             Some(settings) if !encode.append_only => settings.unique_keys.clone(),
             _ => Vec::new(),
@@ -73,11 +81,12 @@ impl Target {
         let schema = base.metadata().current_schema().clone();
         let missing = keys.iter().find(|key| schema.field_by_name_case_insensitive(key).is_none());
         if let Some(key) = missing {
-            return Ok(Err(format!("the table has no column for the unique key {key}")));
+            let reason = format!("the table has no column for the unique key {key}");
+            return Ok(Err(Misfit::new(Cause::Table, reason)));
         }
         let form = match Form::new(0, schema, &encode.json) {
             Ok(form) => Mutex::new(Arc::new(form)),
-            Err(reason) => return Ok(Err(reason)),
+            Err(reason) => return Ok(Err(Misfit::new(Cause::Table, reason))),
         };
         let (json, evolve) = (encode.json.clone(), encode.evolve);
         Ok(Ok(Target { route: route.clone(), base, keys, json, evolve, form }))
@@ -212,15 +221,16 @@ async fn create(
 }
 
 /// The error as a reason to reject records, or as one to try again.
-fn lasting(error: IcebergError) -> Result<String, FlowError> {
-    match error {
+fn lasting(error: IcebergError) -> Result<Misfit, FlowError> {
+    let cause = match &error {
         IcebergError::Catalog(CatalogError::NoSuchTable { .. } | CatalogError::NoSuchDatabase(_))
         | IcebergError::NotIceberg { .. }
-        | IcebergError::NoMetadataLocation { .. }
-        | IcebergError::NoSuchColumn(_)
+        | IcebergError::NoMetadataLocation { .. } => Cause::NoTable,
+        IcebergError::NoSuchColumn(_)
         | IcebergError::Type(_)
         | IcebergError::Location(_)
-        | IcebergError::Invalid(_) => Ok(crate::error::describe(&error)),
-        other => Err(other.into()),
-    }
+        | IcebergError::Invalid(_) => Cause::Table,
+        _ => return Err(error.into()),
+    };
+    Ok(Misfit::new(cause, crate::error::describe(&error)))
 }
