@@ -69,14 +69,11 @@ impl Iceberg {
     ) -> Result<Compacted, IcebergError> {
         let mut done = Compacted::default();
         let table = self.load(scope, database, name).await?;
-        let live = LiveFiles::of(&table).await?;
-        if !live.shared_deletes.is_empty() {
-            // Deletes of another engine that touch several files: what they delete is seen by readers, but
-            // not told apart here.
-            return Ok(done);
-        }
+        let mut live = LiveFiles::of(&table).await?;
+        let shared = live.shared();
+        live.tell_apart(table.table.file_io()).await?;
         for group in groups(&table, live, settings) {
-            match self.rewrite(scope, &table, group, settings).await {
+            match self.rewrite(scope, &table, group, &shared, settings).await {
                 Ok(more) => done.add(more),
                 Err(IcebergError::Conflict { .. }) => {}
                 Err(error) => return Err(error),
@@ -90,6 +87,7 @@ impl Iceberg {
         scope: &Scope,
         table: &IcebergTable,
         group: Vec<LiveFile>,
+        shared: &HashSet<String>,
         settings: &CompactSettings,
     ) -> Result<Compacted, IcebergError> {
         let data = DataSettings {
@@ -122,7 +120,7 @@ impl Iceberg {
             }
         }
         let new = writer.finish().await?;
-        self.replace(scope, table.clone(), group, new, moved).await
+        self.replace(scope, table.clone(), group, shared, new, moved).await
     }
 
     /// Puts the new files in the place of the old ones, on whatever snapshot is current, if the old ones are
@@ -132,6 +130,7 @@ impl Iceberg {
         scope: &Scope,
         mut table: IcebergTable,
         group: Vec<LiveFile>,
+        shared: &HashSet<String>,
         new: Vec<NewFile>,
         moved: Moved,
     ) -> Result<Compacted, IcebergError> {
@@ -170,7 +169,7 @@ impl Iceberg {
             staged = returned;
             staged.truncate(count);
             table = self.load(scope, &database, &name).await?;
-            if table.metadata().uuid() != id || !unchanged(&group, &LiveFiles::of(&table).await?) {
+            if table.metadata().uuid() != id || !unchanged(&group, shared, &LiveFiles::of(&table).await?) {
                 break;
             }
         }
@@ -178,15 +177,15 @@ impl Iceberg {
     }
 }
 
-/// Whether the files are in the table with the same deletes.
-fn unchanged(group: &[LiveFile], live: &LiveFiles) -> bool {
-    let deletes = |one: &LiveFile| -> HashSet<String> {
-        one.own_deletes.iter().map(|delete| delete.file_path().to_owned()).collect()
+/// Whether the files are in the table with the same deletes. `shared` are those that were not known to be of one
+/// file: of them some may be gone with files of theirs, but a new one could be of these.
+fn unchanged(group: &[LiveFile], shared: &HashSet<String>, now: &LiveFiles) -> bool {
+    let own = |one: &LiveFile| -> HashSet<String> {
+        let deletes = one.own_deletes.iter().map(|delete| delete.file_path().to_owned());
+        deletes.filter(|location| !shared.contains(location)).collect()
     };
-    live.shared_deletes.is_empty()
-        && group
-            .iter()
-            .all(|one| live.data.get(one.file.file_path()).is_some_and(|now| deletes(now) == deletes(one)))
+    let same = |one: &LiveFile| now.data.get(one.file.file_path()).is_some_and(|now| own(now) == own(one));
+    now.shared().is_subset(shared) && group.iter().all(same)
 }
 
 /// Files to be rewritten together, each group of one partition and about one new file.

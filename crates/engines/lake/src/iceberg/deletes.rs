@@ -66,7 +66,7 @@ impl Iceberg {
     }
 }
 
-fn schema() -> SchemaRef {
+pub(super) fn schema() -> SchemaRef {
     let field = |name: &str, type_: DataType, id: i32| {
         Field::new(name, type_, false).with_metadata([("PARQUET:field_id".to_owned(), id.to_string())].into())
     };

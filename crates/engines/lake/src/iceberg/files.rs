@@ -1,6 +1,6 @@
 //! Reading the table's own files column by column, with their rows' positions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ::iceberg::arrow::ArrowFileReader;
 use ::iceberg::io::FileIO;
@@ -23,7 +23,7 @@ const BATCH_ROWS: usize = 8_192;
 pub(super) struct LiveFile {
     pub(super) file: DataFile,
     pub(super) spec_id: i32,
-    /// Delete files that name this data file and no other.
+    /// Delete files that say they name this data file and no other.
     pub(super) own_deletes: Vec<DataFile>,
 }
 
@@ -67,6 +67,30 @@ impl LiveFiles {
             }
         }
         Ok(live)
+    }
+
+    /// Finds the delete files that turn out to name one data file only, which Spark and Trino leave out of what
+    /// they say of them, and makes them that file's own.
+    pub(super) async fn tell_apart(&mut self, io: &FileIO) -> Result<(), IcebergError> {
+        for delete in std::mem::take(&mut self.shared_deletes) {
+            let mut named = HashMap::new();
+            read_deletes(io, &delete, &mut named).await?;
+            let mut files = named.into_keys();
+            match (files.next(), files.next()) {
+                (Some(only), None) => {
+                    if let Some(one) = self.data.get_mut(&only) {
+                        one.own_deletes.push(delete);
+                    }
+                }
+                _ => self.shared_deletes.push(delete),
+            }
+        }
+        Ok(())
+    }
+
+    /// Locations of the deletes that may touch several data files.
+    pub(super) fn shared(&self) -> HashSet<String> {
+        self.shared_deletes.iter().map(|delete| delete.file_path().to_owned()).collect()
     }
 
     /// The deleted positions of each data file, by location, sorted.

@@ -1,9 +1,13 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ::iceberg::spec::{DataContentType, DataFileBuilder, DataFileFormat, Struct};
+use arrow::array::{ArrayRef, Int64Array, StringArray};
 use objects::{ListRequest, PutOptions};
 
 use super::*;
+use crate::parquet::{ParquetSettings, write};
 
 fn row(id: u32) -> (String, RowOperation) {
     (format!(r#"{{"id":{id},"value":{id}}}"#), RowOperation::Upsert)
@@ -164,4 +168,49 @@ async fn a_round_looks_after_tables_that_were_committed_to_unless_they_refuse() 
     let status = &iceberg.upkeep_status()[0].3;
     assert_eq!((status.rounds, status.compacted.files_before), (2, 6));
     assert_eq!(status.last_error, None);
+}
+
+/// A commit of another engine that deletes these positions, in one file that says nothing of what it names.
+async fn delete_as_others_do(world: &World, places: &[(&str, i64)]) -> IcebergTable {
+    let table = world.load().await;
+    let paths: ArrayRef = Arc::new(StringArray::from_iter_values(places.iter().map(|(path, _)| path)));
+    let positions: ArrayRef = Arc::new(Int64Array::from_iter_values(places.iter().map(|(_, at)| *at)));
+    let rows = RecordBatch::try_new(super::super::deletes::schema(), vec![paths, positions]).unwrap();
+    let bytes = write(rows.schema(), &ParquetSettings::default(), &[rows]).unwrap();
+    let location = format!("s3://lake/orders/data/{}.parquet", world.rt.uuid());
+    let staged = world.iceberg().stage(&location, bytes).await.unwrap();
+    let file = DataFileBuilder::default()
+        .content(DataContentType::PositionDeletes)
+        .file_path(location)
+        .file_format(DataFileFormat::Parquet)
+        .partition(Struct::empty())
+        .partition_spec_id(0)
+        .record_count(places.len() as u64)
+        .file_size_in_bytes(staged.size())
+        .build()
+        .unwrap();
+    world.commit(table, vec![NewFile { staged, file, spec_id: 0 }], Change::default()).await.unwrap()
+}
+
+#[tokio::test]
+async fn files_that_other_engines_deleted_from_are_rewritten_too() {
+    let world = World::new().await;
+    world.create(&[("id", "bigint"), ("value", "int")], &[]).await;
+    let iceberg = world.iceberg();
+    for id in 0..8 {
+        world.upsert(iceberg, &[vec![row(id), row(100 + id)]]).await.unwrap();
+    }
+    let tasks = world.load().await.plan(None, None, None).await.unwrap();
+    let path = |at: usize| tasks[at].data_file_path.as_str();
+    delete_as_others_do(&world, &[(path(0), 1)]).await;
+    delete_as_others_do(&world, &[(path(1), 0), (path(2), 1)]).await;
+    let before = world.upsert(iceberg, &[vec![row(200)]]).await.unwrap();
+    let expected = rows(&before, None).await;
+    assert_eq!(expected.len(), 14);
+    let done = iceberg.compact(&world.scope, "shop", "orders", &CompactSettings::default()).await.unwrap();
+    assert_eq!((done.files_before, done.files_after, done.deletes_applied), (9, 1, 1));
+    assert_eq!(rows(&world.load().await, None).await, expected);
+    let again: Vec<_> = (0..8).flat_map(|id| [row(id), row(100 + id)]).collect();
+    let table = world.upsert(iceberg, &[again]).await.unwrap();
+    assert_eq!(rows(&table, None).await.len(), 17, "each key has one row, wherever it was");
 }
