@@ -62,7 +62,8 @@ async fn measured(bin: &Path, scratch: &Path, setting: &Setting) -> Result<Vec<D
         client.call(Target::KINESIS, "PutRecord", &put).await?;
         let start = rt.instant();
         loop {
-            let found = count(&rt, &client, n).await?;
+            let sql = format!("SELECT count(*) FROM fresh.events WHERE n = {n}");
+            let found = count(&rt, &client, &sql, "s3://fresh-lake/answers/").await?;
             ensure!(found <= 1, "record {n} is there {found} times");
             if found == 1 {
                 break;
@@ -122,11 +123,9 @@ async fn pipeline(client: &Client, setting: &Setting) -> Result<()> {
     Ok(())
 }
 
-async fn count(rt: &Rt, client: &Client, n: usize) -> Result<u64> {
-    let request = json!({
-        "QueryString": format!("SELECT count(*) FROM fresh.events WHERE n = {n}"),
-        "ResultConfiguration": {"OutputLocation": "s3://fresh-lake/answers/"},
-    });
+/// The one number that a query answers.
+pub async fn count(rt: &Rt, client: &Client, sql: &str, output: &str) -> Result<u64> {
+    let request = json!({"QueryString": sql, "ResultConfiguration": {"OutputLocation": output}});
     let started = client.call(Target::ATHENA, "StartQueryExecution", &request).await?;
     let id = json!({"QueryExecutionId": started["QueryExecutionId"]});
     loop {

@@ -20,6 +20,7 @@ mod report;
 mod shards;
 mod start;
 mod stream;
+mod together;
 mod upkeep;
 
 use std::path::PathBuf;
@@ -52,6 +53,7 @@ enum Section {
     Ingest,
     Delivery,
     Query,
+    Together,
     Freshness,
     Upkeep,
     Reads,
@@ -81,6 +83,9 @@ async fn main() -> Result<()> {
     }
     if asked(Section::Query) {
         query::run(&args.bin, &args.scratch).await?;
+    }
+    if asked(Section::Together) {
+        together::run(&args.bin, &args.scratch, args.seconds).await?;
     }
     if asked(Section::Freshness) {
         freshness::run(&args.bin, &args.scratch).await?;

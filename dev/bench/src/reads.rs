@@ -9,6 +9,7 @@ use anyhow::Result;
 use aws::client::{Client, Prepared};
 use rt::Rt;
 use testkit::{Options, Server};
+use thread_priority::{ThreadPriority, set_current_thread_priority};
 
 use crate::ingest::{self, RECORD_BYTES, SHARDS};
 use crate::report::{Report, mb_per_second};
@@ -46,12 +47,12 @@ pub async fn run(bin: &Path, scratch: &Path, seconds: u64) -> Result<()> {
         ("the tail, as it is written", Kind::Tail),
         ("history from the beginning again and again, beside writers", Kind::Again),
     ] {
-        let (read, written) = beside_writers(&client, &bodies, time, kind).await?;
+        let (read, written) = beside_writers(&server, &bodies, time, kind).await?;
         row(&report, name, Some(read), Some(written), alone);
     }
     report.note(
-        "Payload bytes; answers are JSON with base64. Readers, writers and the server share the same cores, so that a \
-         part of what writers lose is what readers and the load generator take.",
+        "Payload bytes; answers are JSON with base64. Readers, writers and the server share the same cores. Beside \
+         writers, the clients that read run at the lowest priority, so that what writers lose is the server's doing.",
     );
     server.stop().await
 }
@@ -73,19 +74,25 @@ enum Kind {
 }
 
 async fn beside_writers(
-    client: &Client,
+    server: &Server,
     bodies: &Arc<Vec<Prepared>>,
     time: Duration,
     kind: Kind,
 ) -> Result<(f64, f64)> {
     let (rt, stop) = (Rt::system(), Arc::new(AtomicBool::new(false)));
-    let reading = {
-        let (client, stop) = (client.clone(), stop.clone());
-        rt.spawn("readers", async move { read_all(&client, &stop, kind).await })
-    };
-    let (bytes, took, _) = ingest::load(client, bodies, WRITERS, time).await?;
+    let (client, stopped) = (server.client(), stop.clone());
+    let reading = rt.thread("readers", move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .on_thread_start(|| drop(set_current_thread_priority(ThreadPriority::Min)))
+            .build()?;
+        // On the runtime's own threads: this one has the priority of the writers.
+        runtime.block_on(runtime.spawn(async move { read_all(&client, &stopped, kind).await }))?
+    });
+    let (bytes, took, _) = ingest::load(&server.client(), bodies, WRITERS, time).await?;
     stop.store(true, Ordering::Relaxed);
-    let read = reading.await??;
+    let read = rt.blocking("readers", move || reading.join()).await;
+    let read = read.map_err(|_| anyhow::anyhow!("the readers panicked"))??;
     Ok((mb_per_second(read, took), mb_per_second(bytes, took)))
 }
 
