@@ -42,6 +42,7 @@ pub use armed::{Action, Failpoints};
 mod armed {
     use std::collections::BTreeMap;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use parking_lot::Mutex;
     use tokio::sync::Notify;
@@ -67,6 +68,7 @@ mod armed {
     struct Shared {
         armed: Mutex<BTreeMap<&'static str, (u32, Action)>>,
         hit: Notify,
+        stands_still: AtomicBool,
     }
 
     impl Failpoints {
@@ -80,10 +82,17 @@ mod armed {
             self.shared.hit.notified().await;
         }
 
+        /// Whether one was hit that is a crash.
+        #[cfg(test)]
+        pub(crate) fn stands_still(&self) -> bool {
+            self.shared.stands_still.load(Ordering::SeqCst)
+        }
+
         pub(crate) async fn pass(&self, name: &'static str) -> Result<(), FlowError> {
             match self.action(name) {
                 None => Ok(()),
                 Some(action) => {
+                    self.shared.stands_still.fetch_or(action == Action::Crash, Ordering::SeqCst);
                     self.shared.hit.notify_one();
                     match action {
                         Action::Fail => Err(FlowError::Failpoint(name)),

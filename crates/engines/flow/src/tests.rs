@@ -2,6 +2,7 @@
 
 mod crashes;
 mod delivering;
+mod fire;
 mod live_tables;
 mod model;
 mod operators;

@@ -21,6 +21,8 @@
 //! Start reading at [`Meta`]; behind it stands the trait `Store`.
 
 mod error;
+#[cfg(feature = "faults")]
+pub mod faults;
 mod key;
 mod memory;
 mod sqlite;

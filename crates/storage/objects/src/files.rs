@@ -1,6 +1,6 @@
 //! The disk: files that are written once, read while somebody reads them, and then removed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -46,6 +46,8 @@ pub(crate) struct Files {
 struct Table {
     /// Written or being written, and not yet known to be referred to: a sweep leaves them alone.
     staged: HashSet<FileId>,
+    /// Of these, the ones whose commit ended without an answer.
+    doubtful: BTreeSet<FileId>,
     bodies: HashMap<FileId, Body>,
 }
 
@@ -154,6 +156,24 @@ impl Files {
         ids
     }
 
+    /// Staged files whose commit ended without an answer.
+    pub(crate) fn doubtful(&self) -> Vec<FileId> {
+        self.table.lock().doubtful.iter().cloned().collect()
+    }
+
+    pub(crate) fn doubtful_count(&self) -> usize {
+        self.table.lock().doubtful.len()
+    }
+
+    /// It is known by now whether something refers to them; what nothing refers to may be removed.
+    pub(crate) fn decided(&self, ids: &[FileId]) {
+        let mut table = self.table.lock();
+        for id in ids {
+            table.doubtful.remove(id);
+            table.staged.remove(id);
+        }
+    }
+
     /// The folders that hold files, and what past resets left.
     pub(crate) fn folders(&self) -> io::Result<Vec<PathBuf>> {
         entries(&self.objects())
@@ -192,7 +212,7 @@ impl Files {
     fn stage(self: &Arc<Self>) -> StagedFile {
         let id = FileId::new(&self.rt);
         self.table.lock().staged.insert(id.clone());
-        StagedFile { files: self.clone(), id, unlink: true }
+        StagedFile { files: self.clone(), id, fate: Fate::Unlink }
     }
 
     fn create_folder(&self, id: &FileId) -> io::Result<()> {
@@ -220,33 +240,47 @@ impl Files {
 pub(crate) struct StagedFile {
     files: Arc<Files>,
     pub(crate) id: FileId,
-    unlink: bool,
+    fate: Fate,
+}
+
+/// What becomes of a staged file when it is dropped.
+enum Fate {
+    Unlink,
+    /// Nobody knows whether something refers to it.
+    Doubt,
+    Keep,
 }
 
 impl StagedFile {
     /// Something durable refers to it.
     pub(crate) fn keep(mut self) {
-        self.unlink = false;
+        self.fate = Fate::Keep;
         self.files.table.lock().staged.remove(&self.id);
     }
 
     /// A commit that refers to it is on its way: until its end is known the file stays, whatever happens to
-    /// whoever waits for it. The sweep of the next start knows.
+    /// whoever waits for it. A later commit knows, or the sweep of the next start.
     pub(crate) fn hold(&mut self) {
-        self.unlink = false;
+        self.fate = Fate::Doubt;
     }
 
     /// The commit did not happen.
     pub(crate) fn release(&mut self) {
-        self.unlink = true;
+        self.fate = Fate::Unlink;
     }
 }
 
 impl Drop for StagedFile {
     fn drop(&mut self) {
-        if self.unlink {
-            self.files.unlink(&self.id);
-            self.files.table.lock().staged.remove(&self.id);
+        match self.fate {
+            Fate::Keep => {}
+            Fate::Unlink => {
+                self.files.unlink(&self.id);
+                self.files.table.lock().staged.remove(&self.id);
+            }
+            Fate::Doubt => {
+                self.files.table.lock().doubtful.insert(self.id.clone());
+            }
         }
     }
 }

@@ -61,3 +61,8 @@ pub(crate) fn extents(body: &FileId) -> Key {
 pub(crate) fn file(id: &FileId) -> Key {
     Key::global(OWNER).with("file").with(id.as_str())
 }
+
+/// `fence` → nothing: written to learn that every commit before it has ended
+pub(crate) fn fence() -> Key {
+    Key::global(OWNER).with("fence")
+}

@@ -22,7 +22,10 @@ mod bucket;
 mod checksum;
 mod copy;
 mod delete;
+mod doubt;
 mod error;
+#[cfg(feature = "faults")]
+pub mod faults;
 mod files;
 mod keys;
 mod list;
@@ -62,6 +65,8 @@ pub struct Objects {
     files: Arc<Files>,
     meta: Meta,
     rt: Rt,
+    #[cfg(feature = "faults")]
+    faults: Option<Arc<dyn meta::faults::Faults>>,
 }
 
 impl Objects {
@@ -72,7 +77,13 @@ impl Objects {
             let rt = rt.clone();
             rt.clone().blocking("objects open", move || Files::open(&dir, rt)).await?
         };
-        let objects = Objects { files: Arc::new(files), meta, rt };
+        let objects = Objects {
+            files: Arc::new(files),
+            meta,
+            rt,
+            #[cfg(feature = "faults")]
+            faults: None,
+        };
         objects.start_sweep();
         Ok(objects)
     }

@@ -139,10 +139,14 @@ impl Objects {
         }
         for _ in 0..ATTEMPTS_MAX {
             let (all, replaced) = self.prepare(puts, txn.clone()).await?;
+            let doubtful = self.files.doubtful();
             staged_files(puts).for_each(StagedFile::hold);
             let error = match self.meta.commit(all).await {
                 Ok(revision) => {
-                    return Ok((self.published(std::mem::take(puts), replaced).await, revision));
+                    let infos = self.published(std::mem::take(puts), replaced).await;
+                    // What is not decided now is decided by the next commit.
+                    self.decide(doubtful).await.ok();
+                    return Ok((infos, revision));
                 }
                 Err(error) => error,
             };

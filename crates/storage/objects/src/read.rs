@@ -81,6 +81,8 @@ impl Objects {
         key: &str,
         range: impl Fn(&ObjectRecord, &[Extent]) -> Result<Range<u64>, ObjectError>,
     ) -> Result<(ObjectInfo, ObjectBody), ObjectError> {
+        #[cfg(feature = "faults")]
+        self.before(crate::faults::at::OBJECTS_READ).await?;
         let mut seen: Option<FileId> = None;
         for _ in 0..ATTEMPTS_MAX {
             let record = self.record(bucket, key).await?;

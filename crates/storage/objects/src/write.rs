@@ -40,6 +40,7 @@ impl Objects {
         options: PutOptions,
     ) -> Result<ObjectWriter, ObjectError> {
         self.require_bucket(bucket).await?;
+        self.bound_doubt().await?;
         let PutOptions { content_type, headers, user_metadata, tags, condition, expected, etag } = options;
         Ok(ObjectWriter {
             objects: self.clone(),
@@ -65,6 +66,8 @@ pub struct ObjectWriter {
 impl ObjectWriter {
     /// Takes the next bytes. Waits for the disk when a batch is full.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), ObjectError> {
+        #[cfg(feature = "faults")]
+        self.objects.before(crate::faults::at::OBJECTS_WRITE).await?;
         self.file.write(bytes).await
     }
 
@@ -88,7 +91,11 @@ impl ObjectWriter {
     /// Makes the bytes durable; [`Objects::publish`] makes them visible. Dropping the result takes the
     /// bytes away again.
     pub async fn stage(self) -> Result<Staged, ObjectError> {
+        #[cfg(feature = "faults")]
+        self.objects.before(crate::faults::at::OBJECTS_STAGE).await?;
         let blob = self.file.finish().await?;
+        #[cfg(feature = "faults")]
+        self.objects.after(crate::faults::at::OBJECTS_STAGE).await?;
         Ok(Staged {
             bucket: self.bucket,
             key: self.key,

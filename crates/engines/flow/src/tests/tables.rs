@@ -1,16 +1,18 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::util::display::array_value_to_string;
 use bytes::Bytes;
 use futures::TryStreamExt;
-use lake::iceberg::{Creation, IcebergTable};
-use lake::{Column, Database};
+use lake::iceberg::{AddedFile, Change, Creation, DataSettings, IcebergTable, NewFile};
+use lake::{Column, Database, Lake};
 
 use super::rig::*;
 use crate::failpoints::at;
 use crate::{Action, Encode, Extract, FlowSpec, IcebergEncode, IcebergTarget, Operator};
 
-fn target(table: &str, keys: &[&str]) -> IcebergTarget {
+pub(super) fn target(table: &str, keys: &[&str]) -> IcebergTarget {
     IcebergTarget {
         database: "db".to_owned(),
         table: table.to_owned(),
@@ -19,7 +21,7 @@ fn target(table: &str, keys: &[&str]) -> IcebergTarget {
     }
 }
 
-fn spec(tables: Vec<IcebergTarget>) -> FlowSpec {
+pub(super) fn spec(tables: Vec<IcebergTarget>) -> FlowSpec {
     let encode = IcebergEncode {
         scope: scope(),
         tables,
@@ -36,7 +38,7 @@ fn spec(tables: Vec<IcebergTarget>) -> FlowSpec {
     spec
 }
 
-fn encode(spec: &mut FlowSpec) -> &mut IcebergEncode {
+pub(super) fn encode(spec: &mut FlowSpec) -> &mut IcebergEncode {
     let Encode::Iceberg(encode) = &mut spec.encode else { panic!("an iceberg delivery") };
     encode
 }
@@ -74,6 +76,22 @@ impl Rig {
         rows.sort();
         rows
     }
+}
+
+/// Another writer adds a row to a table of `id bigint, name string`.
+pub(super) async fn append_row(lake: Lake, name: &str, id: i64, value: &str) {
+    let iceberg = lake.iceberg();
+    let table = iceberg.load(&scope(), "db", name).await.unwrap();
+    let mut writer = iceberg.data_writer(&table, DataSettings::default()).unwrap();
+    let columns: Vec<ArrayRef> =
+        vec![Arc::new(Int64Array::from(vec![id])), Arc::new(StringArray::from(vec![value]))];
+    writer.write(RecordBatch::try_new(Arc::clone(writer.schema()), columns).unwrap()).await.unwrap();
+    let (mut staged, mut added) = (Vec::new(), Vec::new());
+    for NewFile { staged: one, file, spec_id } in writer.finish().await.unwrap() {
+        staged.push(one);
+        added.push(AddedFile { file, spec_id });
+    }
+    iceberg.commit(&scope(), table, &Change::append(added), staged, meta::Txn::new()).await.unwrap();
 }
 
 fn lines(lines: &[&'static str]) -> Vec<Bytes> {

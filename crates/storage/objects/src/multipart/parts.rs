@@ -67,6 +67,7 @@ impl Objects {
         mut expected: Expected,
     ) -> Result<PartWriter, ObjectError> {
         let record = self.upload_record(bucket, key, upload).await?.value;
+        self.bound_doubt().await?;
         if let Some(algorithm) = record.checksum {
             expected.checksums.entry(algorithm).or_default();
         }

@@ -1,10 +1,21 @@
+use std::future::ready;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use meta::Txn;
+use meta::faults::Faults;
+use meta::faults::at::META_COMMIT;
 
 use super::{BUCKET, Bench, pattern, scope};
-use crate::{CompleteOptions, CompletedPart, Expected, ObjectError, PutOptions, UploadOptions, keys};
+use crate::doubt::DOUBTFUL_MAX;
+use crate::{
+    CompleteOptions, CompletedPart, Expected, ObjectError, Objects, PutOptions, UploadOptions, keys,
+};
 
 #[tokio::test]
 async fn files_that_nothing_refers_to_are_swept_and_the_others_are_kept() {
@@ -100,6 +111,84 @@ fn a_commit_that_outlives_its_task_finds_its_file() {
         bench.reopen().await;
         assert_eq!(bench.files().len(), 1);
     });
+}
+
+/// Commits of the index fail, before or after their effect.
+#[derive(Default)]
+struct Commits {
+    fail: AtomicBool,
+    lose: AtomicBool,
+}
+
+impl Faults for Commits {
+    fn before(&self, operation: &'static str) -> BoxFuture<'_, io::Result<()>> {
+        self.answer(operation, &self.fail)
+    }
+
+    fn after(&self, operation: &'static str) -> BoxFuture<'_, io::Result<()>> {
+        self.answer(operation, &self.lose)
+    }
+}
+
+impl Commits {
+    fn answer(&self, operation: &'static str, bad: &AtomicBool) -> BoxFuture<'_, io::Result<()>> {
+        let bad = operation == META_COMMIT && bad.load(Ordering::SeqCst);
+        ready(if bad { Err(io::Error::other("injected")) } else { Ok(()) }).boxed()
+    }
+}
+
+async fn befallen() -> (Bench, Objects, Arc<Commits>) {
+    let bench = Bench::new().await;
+    let commits = Arc::new(Commits::default());
+    let meta = bench.meta.with_faults(commits.clone());
+    let objects = Objects::open(bench.dir.path(), meta, bench.rt.clone()).await.unwrap();
+    (bench, objects, commits)
+}
+
+#[tokio::test]
+async fn a_later_commit_decides_what_became_of_files_whose_commit_had_no_answer() {
+    let (bench, objects, commits) = befallen().await;
+    let put = async |key: &str| objects.put(BUCKET, key, pattern(100), PutOptions::default()).await;
+    commits.fail.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        put("failed").await.unwrap_err();
+    }
+    commits.fail.store(false, Ordering::SeqCst);
+    commits.lose.store(true, Ordering::SeqCst);
+    put("lost").await.unwrap_err();
+    commits.lose.store(false, Ordering::SeqCst);
+    assert_eq!(bench.files().len(), 4);
+    put("next").await.unwrap();
+    assert_eq!(bench.files().len(), 2, "what nothing refers to is gone without a restart");
+    assert_eq!(objects.get_bytes(BUCKET, "lost", None).await.unwrap(), pattern(100));
+}
+
+#[tokio::test]
+async fn whoever_tries_again_and_again_while_nothing_can_be_committed_does_not_fill_the_disk() {
+    let (bench, objects, commits) = befallen().await;
+    commits.fail.store(true, Ordering::SeqCst);
+    for _ in 0..3 * DOUBTFUL_MAX {
+        objects.put(BUCKET, "a", pattern(10), PutOptions::default()).await.unwrap_err();
+    }
+    assert_eq!(bench.files().len(), DOUBTFUL_MAX);
+    commits.fail.store(false, Ordering::SeqCst);
+    objects.put(BUCKET, "a", pattern(10), PutOptions::default()).await.unwrap();
+    assert_eq!(bench.files().len(), 1);
+}
+
+#[tokio::test]
+async fn an_upload_whose_completion_lost_its_answer_is_completed_when_it_is_tried_again() {
+    let (_bench, objects, commits) = befallen().await;
+    let upload = objects.create_upload(BUCKET, "b", UploadOptions::default()).await.unwrap().id;
+    let part = objects.upload_part(BUCKET, "b", &upload, 1, "part".into(), Expected::default());
+    let named = [CompletedPart { number: 1, etag: part.await.unwrap().etag, ..CompletedPart::default() }];
+    commits.lose.store(true, Ordering::SeqCst);
+    let lost = objects.complete_upload(BUCKET, "b", &upload, &named, CompleteOptions::default()).await;
+    assert!(matches!(lost, Err(ObjectError::Meta(_))), "{lost:?}");
+    commits.lose.store(false, Ordering::SeqCst);
+    let done = objects.complete_upload(BUCKET, "b", &upload, &named, CompleteOptions::default()).await;
+    assert_eq!(done.unwrap().size, 4);
+    assert_eq!(objects.get_bytes(BUCKET, "b", None).await.unwrap(), "part");
 }
 
 #[tokio::test]
