@@ -1,7 +1,5 @@
 //! The S3 destination: settings of the API as a delivery of the engine, and back as a description.
 
-use std::time::Duration;
-
 use aws::{ApiError, Context};
 use flow::{Buffer, Compression, Encode, ErrorShape, FlowSpec, Prefix, RawEncode, Sink};
 use serde_json::Value;
@@ -16,6 +14,7 @@ use crate::model::{
     ExtendedS3DestinationDescription, NoEncryptionConfig, S3BackupMode, S3DestinationConfiguration,
     S3DestinationDescription, UpdateDestinationInput, error,
 };
+use crate::outside::Hints;
 use crate::stream::DESTINATION_ID;
 use crate::{backup, failures, partitioning, processing, schema};
 
@@ -147,12 +146,13 @@ impl Firehose {
 /// As DescribeDeliveryStream shows it: what was given, and the defaults of what was not.
 pub(crate) fn describe(destination: &ExtendedS3DestinationConfiguration) -> DestinationDescription {
     let destination = destination.clone();
+    let (mib, seconds) = hints(&destination).filled();
     let simple = describe_simple(S3DestinationConfiguration {
         role_arn: destination.role_arn.clone(),
         bucket_arn: destination.bucket_arn.clone(),
         prefix: destination.prefix.clone(),
         error_output_prefix: destination.error_output_prefix.clone(),
-        buffering_hints: Some(hints(&destination)),
+        buffering_hints: Some(BufferingHints { size_in_mbs: Some(mib), interval_in_seconds: Some(seconds) }),
         compression_format: destination.compression_format,
         encryption_configuration: destination.encryption_configuration.clone(),
         cloud_watch_logging_options: destination.cloud_watch_logging_options.clone(),
@@ -239,26 +239,18 @@ pub(crate) fn checked_prefix(destination: &ExtendedS3DestinationConfiguration) -
     Prefix::parse(prefix).map_err(|failure| invalid("Prefix", &failure))
 }
 
-fn hints(destination: &ExtendedS3DestinationConfiguration) -> BufferingHints {
+fn hints(destination: &ExtendedS3DestinationConfiguration) -> Hints {
     let converted = schema::enabled(destination.data_format_conversion_configuration.as_ref());
     let large = converted || partitioning::enabled(destination);
     let size = if large { BUFFER_MIB_DEFAULT_LARGE } else { BUFFER_MIB_DEFAULT };
     let given = destination.buffering_hints.clone().unwrap_or_default();
-    BufferingHints {
-        size_in_mbs: Some(given.size_in_mbs.unwrap_or(size)),
-        interval_in_seconds: Some(given.interval_in_seconds.unwrap_or(INTERVAL_SECONDS_DEFAULT)),
-    }
+    Hints { given: (given.size_in_mbs, given.interval_in_seconds), default: (size, INTERVAL_SECONDS_DEFAULT) }
 }
 
 fn buffer(destination: &ExtendedS3DestinationConfiguration) -> Result<Buffer, ApiError> {
-    let given = destination.buffering_hints.clone().unwrap_or_default();
-    if given.size_in_mbs.is_some() != given.interval_in_seconds.is_some() {
-        return Err(error::invalid_argument_exception(
-            "BufferingHints must specify both SizeInMBs and IntervalInSeconds, or neither.",
-        ));
-    }
-    let BufferingHints { size_in_mbs, interval_in_seconds } = hints(destination);
-    let mib = size_in_mbs.unwrap_or(BUFFER_MIB_DEFAULT);
+    let hints = hints(destination);
+    let buffer = hints.buffer()?;
+    let (mib, _) = hints.filled();
     let converted = schema::enabled(destination.data_format_conversion_configuration.as_ref());
     let partitioned = partitioning::enabled(destination);
     for (large, what) in [(converted, "data format conversion"), (partitioned, "Dynamic Partitioning")] {
@@ -268,11 +260,7 @@ fn buffer(destination: &ExtendedS3DestinationConfiguration) -> Result<Buffer, Ap
             )));
         }
     }
-    let seconds = interval_in_seconds.unwrap_or(INTERVAL_SECONDS_DEFAULT);
-    Ok(Buffer {
-        bytes: u64::try_from(mib).unwrap_or(1) << 20,
-        interval: Duration::from_secs(u64::try_from(seconds).unwrap_or(0)),
-    })
+    Ok(buffer)
 }
 
 /// How records become objects, the shape of error lines, and the usual file extension.

@@ -11,7 +11,7 @@ use crate::model::{
     HttpEndpointDestinationConfiguration, HttpEndpointDestinationDescription, HttpEndpointRetryOptions,
     HttpEndpointS3BackupMode, error,
 };
-use crate::outside::{Outside, check_url, hints};
+use crate::outside::{Hints, Outside, check_url};
 use crate::{destination, stream};
 
 pub(crate) fn delivery(
@@ -47,7 +47,8 @@ pub(crate) fn delivery(
 pub(crate) fn describe(
     settings: &HttpEndpointDestinationConfiguration,
 ) -> HttpEndpointDestinationDescription {
-    let Outside { hints: (mib, seconds), retry_seconds, .. } = outside(settings);
+    let Outside { hints, retry_seconds, .. } = outside(settings);
+    let (mib, seconds) = hints.filled();
     let settings = settings.clone();
     HttpEndpointDestinationDescription {
         retry_options: Some(HttpEndpointRetryOptions { duration_in_seconds: Some(retry_seconds) }),
@@ -73,7 +74,10 @@ fn outside(settings: &HttpEndpointDestinationConfiguration) -> Outside<'_> {
     let given = settings.buffering_hints.clone().unwrap_or_default();
     let retry = settings.retry_options.as_ref().and_then(|options| options.duration_in_seconds);
     Outside {
-        hints: hints(given.size_in_mbs, given.interval_in_seconds, ENDPOINT_BUFFER_DEFAULT),
+        hints: Hints {
+            given: (given.size_in_mbs, given.interval_in_seconds),
+            default: ENDPOINT_BUFFER_DEFAULT,
+        },
         retry_seconds: retry.unwrap_or(ENDPOINT_RETRY_SECONDS_DEFAULT),
         processing: settings.processing_configuration.as_ref(),
         secrets: settings.secrets_manager_configuration.as_ref(),

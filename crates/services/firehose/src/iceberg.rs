@@ -9,7 +9,7 @@ use crate::model::{
     BufferingHints, DestinationTableConfiguration, IcebergDestinationConfiguration,
     IcebergDestinationDescription, IcebergS3BackupMode, RetryOptions, error,
 };
-use crate::outside::{aside, buffer, hints};
+use crate::outside::{Hints, aside};
 use crate::{failures, processing};
 
 pub(crate) fn delivery(
@@ -34,7 +34,7 @@ pub(crate) fn delivery(
     let (sink, backup) = aside(&file, &settings.s3_configuration, keep_all, failures::processing_shape())?;
     Ok(FlowSpec {
         source,
-        buffer: buffer(given_hints(settings)),
+        buffer: hints(settings).buffer()?,
         encode: Encode::Iceberg(Box::new(encode(ctx, settings, routed)?)),
         sink,
         register_partitions: false,
@@ -97,7 +97,7 @@ fn target(table: &DestinationTableConfiguration) -> IcebergTarget {
 
 pub(crate) fn describe(settings: &IcebergDestinationConfiguration) -> IcebergDestinationDescription {
     let settings = settings.clone();
-    let (mib, seconds) = given_hints(&settings);
+    let (mib, seconds) = hints(&settings).filled();
     let retry = RetryOptions { duration_in_seconds: Some(ENDPOINT_RETRY_SECONDS_DEFAULT) };
     IcebergDestinationDescription {
         destination_table_configuration_list: settings.destination_table_configuration_list,
@@ -115,7 +115,8 @@ pub(crate) fn describe(settings: &IcebergDestinationConfiguration) -> IcebergDes
     }
 }
 
-fn given_hints(settings: &IcebergDestinationConfiguration) -> (i32, i32) {
+fn hints(settings: &IcebergDestinationConfiguration) -> Hints {
     let given = settings.buffering_hints.clone().unwrap_or_default();
-    hints(given.size_in_mbs, given.interval_in_seconds, (BUFFER_MIB_DEFAULT, INTERVAL_SECONDS_DEFAULT))
+    let default = (BUFFER_MIB_DEFAULT, INTERVAL_SECONDS_DEFAULT);
+    Hints { given: (given.size_in_mbs, given.interval_in_seconds), default }
 }

@@ -14,8 +14,7 @@ use crate::{Firehose, backup, failures, processing};
 
 /// Settings that every destination outside has.
 pub(crate) struct Outside<'a> {
-    /// Of the buffer: MiB and seconds.
-    pub(crate) hints: (i32, i32),
+    pub(crate) hints: Hints,
     pub(crate) retry_seconds: i32,
     pub(crate) processing: Option<&'a ProcessingConfiguration>,
     pub(crate) secrets: Option<&'a SecretsManagerConfiguration>,
@@ -58,7 +57,7 @@ impl Outside<'_> {
         let (sink, backup) = aside(&file, self.bucket, self.keep_all, failures::outside(kind))?;
         Ok(FlowSpec {
             source,
-            buffer: buffer(self.hints),
+            buffer: self.hints.buffer()?,
             encode: Encode::Requests(Box::new(encode)),
             sink,
             register_partitions: false,
@@ -104,13 +103,29 @@ impl Firehose {
     }
 }
 
-/// The hints, of which the public service takes both or none.
-pub(crate) fn hints(size: Option<i32>, interval: Option<i32>, default: (i32, i32)) -> (i32, i32) {
-    (size.unwrap_or(default.0), interval.unwrap_or(default.1))
+/// The hints of a buffer as they were given: MiB and seconds.
+#[derive(Clone, Copy)]
+pub(crate) struct Hints {
+    pub(crate) given: (Option<i32>, Option<i32>),
+    pub(crate) default: (i32, i32),
 }
 
-pub(crate) fn buffer((mib, seconds): (i32, i32)) -> Buffer {
-    Buffer { bytes: u64::try_from(mib).unwrap_or(1) << 20, interval: seconds_of(seconds) }
+impl Hints {
+    pub(crate) fn filled(self) -> (i32, i32) {
+        let Hints { given: (mib, seconds), default } = self;
+        (mib.unwrap_or(default.0), seconds.unwrap_or(default.1))
+    }
+
+    /// Both are given or none.
+    pub(crate) fn buffer(self) -> Result<Buffer, ApiError> {
+        if self.given.0.is_some() != self.given.1.is_some() {
+            return Err(error::invalid_argument_exception(
+                "BufferingHints must specify both SizeInMBs and IntervalInSeconds, or neither.",
+            ));
+        }
+        let (mib, seconds) = self.filled();
+        Ok(Buffer { bytes: u64::try_from(mib).unwrap_or(1) << 20, interval: seconds_of(seconds) })
+    }
 }
 
 pub(crate) fn seconds_of(seconds: i32) -> Duration {

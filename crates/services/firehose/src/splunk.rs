@@ -13,7 +13,7 @@ use crate::model::{
     HECEndpointType, SplunkBufferingHints, SplunkDestinationConfiguration, SplunkDestinationDescription,
     SplunkRetryOptions, SplunkS3BackupMode, error,
 };
-use crate::outside::{Outside, check_url, hints, seconds_of};
+use crate::outside::{Hints, Outside, check_url, seconds_of};
 
 pub(crate) fn delivery(
     name: &str,
@@ -40,7 +40,8 @@ pub(crate) fn delivery(
 }
 
 pub(crate) fn describe(settings: &SplunkDestinationConfiguration) -> SplunkDestinationDescription {
-    let Outside { hints: (mib, seconds), retry_seconds, .. } = outside(settings);
+    let Outside { hints, retry_seconds, .. } = outside(settings);
+    let (mib, seconds) = hints.filled();
     let settings = settings.clone();
     SplunkDestinationDescription {
         hec_acknowledgment_timeout_in_seconds: Some(acknowledgement_seconds(&settings)),
@@ -64,7 +65,10 @@ fn outside(settings: &SplunkDestinationConfiguration) -> Outside<'_> {
     let given = settings.buffering_hints.clone().unwrap_or_default();
     let retry = settings.retry_options.as_ref().and_then(|options| options.duration_in_seconds);
     Outside {
-        hints: hints(given.size_in_mbs, given.interval_in_seconds, SPLUNK_BUFFER_DEFAULT),
+        hints: Hints {
+            given: (given.size_in_mbs, given.interval_in_seconds),
+            default: SPLUNK_BUFFER_DEFAULT,
+        },
         retry_seconds: retry.unwrap_or(ENDPOINT_RETRY_SECONDS_DEFAULT),
         processing: settings.processing_configuration.as_ref(),
         secrets: settings.secrets_manager_configuration.as_ref(),

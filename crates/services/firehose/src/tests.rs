@@ -7,6 +7,8 @@ mod outside;
 mod processing;
 mod putting;
 mod replaying;
+mod schemas;
 mod store;
+mod tables;
 mod updating;
 mod world;

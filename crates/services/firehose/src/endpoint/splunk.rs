@@ -65,19 +65,22 @@ impl Splunk {
         let deadline = rt.now().plus(self.acknowledgement_timeout);
         let mut headers = headers.clone();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let mut told = String::new();
         while rt.now() < deadline {
             let left = deadline.saturating_since(rt.now());
             let answered = client.post(&url, headers.clone(), question.clone(), left).await;
             // One that does not answer this time may the next time.
-            if answered.is_ok_and(|answer| is_indexed(&answer, id)) {
-                return Answer::Accepted;
+            match answered.map_err(|none| none.to_string()).and_then(|answer| is_indexed(&answer, id)) {
+                Ok(true) => return Answer::Accepted,
+                Ok(false) => told.clear(),
+                Err(reason) => told = format!("; asked for it last, {reason}"),
             }
             rt.sleep(POLL_INTERVAL.min(deadline.saturating_since(rt.now()))).await;
         }
         let waited = self.acknowledgement_timeout.as_secs();
         Answer::TryAgain(trouble(
             "AckTimeout",
-            &format!("no acknowledgement of the events within {waited} s"),
+            &format!("no acknowledgement of the events within {waited} s{told}"),
         ))
     }
 
@@ -149,9 +152,16 @@ fn received(answered: Result<Response, NoResponse>) -> Result<u64, Answer> {
     Err(if forever { Answer::Refused(failed) } else { Answer::TryAgain(failed) })
 }
 
-fn is_indexed(answer: &Response, id: u64) -> bool {
-    let answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    answer["acks"][id.to_string()] == Value::Bool(true)
+/// The error is why the answer does not tell.
+fn is_indexed(answer: &Response, id: u64) -> Result<bool, String> {
+    let told = serde_json::from_slice::<Value>(&answer.body);
+    match told.ok().and_then(|told| told["acks"][id.to_string()].as_bool()) {
+        Some(indexed) => Ok(indexed),
+        None => {
+            let text: String = String::from_utf8_lossy(&answer.body).chars().take(200).collect();
+            Err(format!("the event collector answered {}: {text}", answer.status))
+        }
+    }
 }
 
 fn trouble(code: &str, reason: &str) -> Trouble {

@@ -284,6 +284,19 @@ async fn events_that_are_never_acknowledged_are_sent_again() {
 }
 
 #[tokio::test]
+async fn an_acknowledgement_that_cannot_be_read_is_told() {
+    let place = Place::start(|seen| match seen.path.starts_with("/services/collector/ack") {
+        true => (403, "Forbidden".to_owned()),
+        false => (200, json!({ "text": "Success", "code": 0, "ackId": 7 }).to_string()),
+    })
+    .await;
+    let answer = place.deliver(&place.splunk(false)).await;
+    assert_eq!(trouble(&answer).code, "Splunk.AckTimeout");
+    let reason = &trouble(&answer).reason;
+    assert!(reason.contains("the event collector answered 403 Forbidden: Forbidden"), "{reason}");
+}
+
+#[tokio::test]
 async fn what_splunk_refuses_is_told_by_its_name() {
     for (status, code, name, forever) in [
         (403, 4, "InvalidToken", false),

@@ -219,6 +219,11 @@ async fn settings_that_cannot_be_executed_are_refused() {
         ),
         (http("d", json!({ "EndpointConfiguration": { "Url": "https://" } })), "EndpointConfiguration.Url"),
         (http("d", secrets.clone()), "SecretsManagerConfiguration"),
+        (http("d", json!({ "BufferingHints": { "SizeInMBs": 5 } })), "both SizeInMBs and IntervalInSeconds"),
+        (
+            splunk("d", json!({ "BufferingHints": { "IntervalInSeconds": 5 } })),
+            "both SizeInMBs and IntervalInSeconds",
+        ),
         (http("d", extraction), "MetadataExtraction"),
         (http("d", elsewhere), "elsewhere"),
         (both, "Exactly one destination"),
