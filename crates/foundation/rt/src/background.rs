@@ -47,7 +47,6 @@ impl Background {
 }
 
 /// Threads that work until the sender is gone.
-#[expect(clippy::disallowed_methods, reason = "this is where background work leaves the async threads")]
 fn start(threads: usize) -> mpsc::Sender<Work> {
     let (sender, receiver) = mpsc::channel::<Work>();
     let receiver = Arc::new(Mutex::new(receiver));
