@@ -66,6 +66,10 @@ class Athena:
     def about(self, database: str, name: str, kind: str) -> str:
         return f'"{database}"."{name}${kind}"'
 
+    def rewrite(self, database: str, name: str) -> str:
+        """A statement that makes one file of several."""
+        return f"OPTIMIZE `{database}`.`{name}` REWRITE DATA USING BIN_PACK"
+
     def text(self, column: str) -> str:
         return f"CAST({column} AS varchar)"
 

@@ -4,8 +4,12 @@
 with who is left, and the summary says who was left out.
 """
 
+import itertools
 import json
 import random
+import re
+import threading
+import time
 
 import engines
 import history
@@ -13,7 +17,7 @@ import peers
 import pytest
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.transforms import BucketTransform, DayTransform, IdentityTransform
+from pyiceberg.transforms import BucketTransform, DayTransform, IdentityTransform, TruncateTransform
 from pyiceberg.types import (
     BooleanType, DateType, DecimalType, DoubleType, ListType, LongType, NestedField, StringType, StructType,
     TimestampType, TimestamptzType,
@@ -23,6 +27,9 @@ from server import wait_until
 ROLE = "arn:aws:iam::000000000000:role/firehose"
 STEPS = 10
 RECORDS_MAX = 120
+PAUSE_SECONDS = 0.3
+CONFLICTS_MAX = 30
+CONFLICT = re.compile("conflict|missing required|missing data files|failed to commit|cannot commit", re.IGNORECASE)
 KEEP = {"mulgil.upkeep.enabled": "false"}
 # By row, not by file, for the engine whose default is by file.
 MERGE_ON_READ = {f"write.{kind}.mode": "merge-on-read" for kind in ("delete", "update", "merge")}
@@ -101,14 +108,14 @@ def deletes_of_trino(monkeypatch):
 class Delivered:
     """A table, the delivery into it, and the model of both."""
 
-    def __init__(self, firehose, catalog, database, bucket, pick, *, upserts, spec=None, name="t"):
+    def __init__(self, firehose, catalog, database, bucket, pick, *, upserts, spec=None, name="t", more=KEEP):
         """Makes the table if it is given a partition spec."""
         self.firehose, self.catalog, self.database, self.name = firehose, catalog, database, name
         self.model, self.maker, self.pick = history.Model(upserts), history.Maker(pick), pick
         self.stream = f"{database}-{name}".replace("_", "-")[:64]
         if spec is not None:
             catalog.create_table(self.identifier, SCHEMA, location=f"s3://{bucket}/{name}", partition_spec=spec,
-                                 properties=KEEP | MERGE_ON_READ)
+                                 properties=MERGE_ON_READ | more)
         target = {"DestinationDatabaseName": database, "DestinationTableName": name}
         if upserts:
             target["UniqueKeys"] = ["id"]
@@ -131,18 +138,24 @@ class Delivered:
     def identifier(self):
         return (self.database, self.name)
 
-    def deliver(self, ids=range(history.IDS)):
+    def deliver(self):
         """Some records more; returns when all of them are in the table."""
+        self.put()
+        expected = self.model.states[-1]
+        wait_until(lambda: self.read() == expected, "the records are in the table", every=0.1)
+
+    def put(self):
         records = []
         for _ in range(self.pick.randrange(1, RECORDS_MAX)):
             operation = self.pick.choice(["insert", "update", "delete"]) if self.model.upserts else None
-            row = self.maker.row(ids, operation)
+            row = self.maker.row(operation=operation)
             records.append(history.record(row))
             self.model.remove(row[0]) if operation == "delete" else self.model.put(row)
         entries = [{"Data": json.dumps(record)} for record in records]
         assert self.firehose.put_record_batch(DeliveryStreamName=self.stream, Records=entries)["FailedPutCount"] == 0
-        expected = self.model.states[-1]
-        wait_until(lambda: self.read() == expected, "the records are in the table", every=0.1)
+
+    def width(self) -> int:
+        return len(self.catalog.load_table(self.identifier).schema().fields)
 
     def read(self, snapshot=None) -> frozenset:
         """What PyIceberg reads."""
@@ -165,7 +178,12 @@ def inserted(given: Delivered, engine, table):
     rows = [given.maker.row()[:3] for _ in range(3)]
     given.model.rows += [history.plain(row, history.NAMES[:3]) for row in rows]
     given.model.note()
-    nulls = ", NULL" * (len(given.catalog.load_table(given.identifier).schema().fields) - 3)
+    return insert(table, engine, rows, given.width())
+
+
+def insert(table, engine, rows, width) -> str:
+    """Rows of an id, a kind and a name; every column wants a value."""
+    nulls = ", NULL" * (width - 3)
     values = ", ".join(f"({id}, {engines.quoted(kind, engine)}, '{name}'{nulls})" for id, kind, name in rows)
     return f"INSERT INTO {table} VALUES {values}"
 
@@ -266,7 +284,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_snapshot_of_a_history_is_the_models_for_everybody(
-        shape, seed, firehose, catalog, database, bucket, all_engines, others):
+        shape, seed, firehose, catalog, database, bucket, all_engines):
     upserts, spec = SHAPES[shape]
     pick = random.Random(f"{seed}/{shape}")
     given = Delivered(firehose, catalog, database, bucket, pick, upserts=upserts, spec=spec)
@@ -276,7 +294,9 @@ def test_every_snapshot_of_a_history_is_the_models_for_everybody(
             given.maker.extra = step >= evolves
             given.deliver()
             continue
-        engine, statement = pick.choice(others), pick.choice(STATEMENTS)
+        engine = pick.choice(all_engines)
+        # Athena's DML on these tables is not built.
+        statement = rewritten if engine.name == "Athena" else pick.choice(STATEMENTS)
         print(f"step {step}: {engine.name}, {statement.__name__}")
         engine.rows(statement(given, engine, engine.table(database, given.name)))
     count = check_every_snapshot(given, all_engines)
@@ -311,6 +331,8 @@ def test_a_table_made_by_one_is_fed_read_changed_and_dropped_by_the_others(
     engine = next(engine for engine in all_engines if engine.name == creator)
     columns, more = CREATIONS[creator]
     engine.rows(f"CREATE TABLE {engine.new_table(database, 'made')} ({columns}) {more.format(bucket=bucket)}")
+    with catalog.load_table((database, "made")).transaction() as change:
+        change.set_properties(KEEP)
     pick = random.Random(f"{seed}/{creator}")
     given = Delivered(firehose, catalog, database, bucket, pick, upserts=True, name="made")
     given.deliver()
@@ -327,3 +349,117 @@ def test_a_table_made_by_one_is_fed_read_changed_and_dropped_by_the_others(
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
     left = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
     assert not left or dropper.name == "Spark", "Spark leaves the files unless told to purge"
+
+
+OWN = {"Spark": 1000, "Trino": 2000}
+# Everybody has a partition: whoever updates or deletes by reading first is told of a conflict when rows of the same
+# partition were deleted meanwhile, whichever they are.
+OWNERS = PartitionSpec(PartitionField(1, 1000, TruncateTransform(1000), "owner"))
+# A delivery without a buffer commits several times while another engine prepares one commit.
+PATIENCE = {"commit.retry.num-retries": "50", "commit.retry.min-wait-ms": "10", "commit.retry.max-wait-ms": "200"}
+OWN_ROUNDS = 3
+REWRITE_ROUNDS = 8
+
+
+class Writer(threading.Thread):
+    """Another engine at work on rows of its own, for as long as the delivery goes on."""
+
+    def __init__(self, given, engine, pick):
+        super().__init__(daemon=True)
+        self.engine, self.table, self.pick = engine, engine.table(given.database, given.name), pick
+        self.width = given.width()
+        self.first = OWN[engine.name]
+        self.model, self.maker = history.Model(upserts=False), history.Maker(pick)
+        self.conflicts, self.error = [], None
+
+    def run(self):
+        try:
+            for round in range(OWN_ROUNDS):
+                for statement, how in self.statements(round):
+                    self.insist(statement)
+                    how()
+        except Exception as error:  # told to the test, which raises it
+            self.error = error
+
+    def statements(self, round):
+        """What to say and how the model follows, each when the one before is done."""
+        mine = f"id >= {self.first} AND id < {self.first + 1000}"
+        rows = [(self.first + self.pick.randrange(50), self.engine.name, f"{round}-{n}") for n in range(20)]
+        yield insert(self.table, self.engine, rows, self.width), lambda: self.add(rows)
+        rest = self.pick.randrange(4)
+        yield (f"UPDATE {self.table} SET name = concat(name, '+') WHERE {mine} AND id % 4 = {rest}",
+               lambda: self.model.change(lambda row: (*row[:2], row[2] + "+", *row[3:]) if row[0] % 4 == rest else row))
+        last = self.pick.randrange(5)
+        yield (f"DELETE FROM {self.table} WHERE {mine} AND id % 5 = {last}",
+               lambda: self.model.change(lambda row: None if row[0] % 5 == last else row))
+
+    def add(self, rows):
+        self.model.rows += [history.plain(row, history.NAMES[:3]) for row in rows]
+        self.model.note()
+
+    def insist(self, statement):
+        """Until nobody else was faster; whoever reads before writing is told so."""
+        while True:
+            try:
+                return self.engine.rows(statement)
+            except engines.Failed as failed:
+                if len(self.conflicts) >= CONFLICTS_MAX or not CONFLICT.search(str(failed)):
+                    raise
+                self.conflicts.append(str(failed).splitlines()[0])
+
+
+def of_writer(rows: frozenset, first: int, end: int) -> frozenset:
+    return frozenset((row, count) for row, count in rows if first <= row[0] < end)
+
+
+def check_order(given, writers) -> list:
+    """At every snapshot everybody's rows are as they were at some moment, and no moment comes back."""
+    table = given.catalog.load_table(given.identifier)
+    snapshots = sorted(table.snapshots(), key=lambda snapshot: snapshot.sequence_number)
+    models = [(given.model, 0, 1000), *((writer.model, writer.first, writer.first + 1000) for writer in writers)]
+    at = [0] * len(models)
+    for snapshot in snapshots:
+        rows = given.read(snapshot.snapshot_id)
+        for n, (model, first, end) in enumerate(models):
+            mine = of_writer(rows, first, end)
+            found = model.place(mine, at[n])
+            assert found is not None, f"at {snapshot} the rows from {first} on are what they never were:\n" \
+                                      f"{difference(mine, model.states[-1])}"
+            at[n] = found
+    return snapshots
+
+
+def test_everybody_writes_at_once_and_files_are_rewritten_below_them(
+        seed, firehose, catalog, database, bucket, s3, all_engines, others):
+    pick = random.Random(f"{seed}/at once")
+    given = Delivered(firehose, catalog, database, bucket, pick, upserts=True, spec=OWNERS, more=PATIENCE)
+    given.deliver()
+    writers = [Writer(given, engine, random.Random(f"{seed}/{engine.name}")) for engine in others]
+    for writer in writers:
+        writer.start()
+    athena = all_engines[0]
+    for round in itertools.count():
+        given.put()
+        time.sleep(PAUSE_SECONDS)
+        if round % REWRITE_ROUNDS == 0:
+            athena.rows(athena.rewrite(database, "t"))
+        if not any(writer.is_alive() for writer in writers):
+            break
+    for writer in writers:
+        print(f"{writer.engine.name} was told of {len(writer.conflicts)} conflicts: {set(writer.conflicts)}")
+        if writer.error:
+            raise writer.error
+    expected = lambda: given.model.states[-1].union(*(writer.model.states[-1] for writer in writers))
+    wait_until(lambda: given.read() == expected(), "all records are in the table", every=0.2)
+    athena.rows(athena.rewrite(database, "t"))
+    assert given.read() == expected()
+    given.put()
+    wait_until(lambda: given.read() == expected(), "the next records are in the table", every=0.2)
+    snapshots = check_order(given, writers)
+    assert any(snapshot.summary.operation.value == "replace" for snapshot in snapshots)
+    for engine in all_engines:
+        for snapshot in [*pick.sample(snapshots, 4), snapshots[-1]]:
+            names = columns_of(catalog.load_table(given.identifier), snapshot)
+            assert given.read_by(engine, names, snapshot.snapshot_id) == given.read(snapshot.snapshot_id), engine.name
+    check_metadata(given, all_engines)
+    assert not s3.list_objects_v2(Bucket=bucket, Prefix="errors/").get("Contents")
