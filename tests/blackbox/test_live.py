@@ -1,10 +1,13 @@
 """Live tables: rows are queryable before they are in files, and each is counted once at every moment."""
 
 import datetime
+import re
 import threading
 
 from athena import Sql
-from pipeline import create_delivery, create_stream, json_records, keys_below, parquet_table, put_all, to_parquet
+from pipeline import (
+    ROLE, create_delivery, create_stream, delivery_status, json_records, keys_below, parquet_table, put_all, to_parquet,
+)
 from server import wait_until
 
 REGION = "us-east-1"
@@ -110,3 +113,67 @@ def test_a_record_that_does_not_fit_is_never_shown(kinesis, firehose, glue, sql,
     feed(kinesis, firehose, glue, database, bucket, name, interval=900, size_mb=128)
     put_all(kinesis, name, [("a", b"{broken"), *records([1, 2])])
     assert counts(sql) == (2, 2, 2)
+
+
+def into_iceberg(kinesis, firehose, sql, bucket, database, name, interval, **more):
+    """A delivery from the stream `name` into the Iceberg table `events`."""
+    sql.execute(
+        f"CREATE TABLE events (id bigint, word string) LOCATION 's3://{bucket}/{name}/'"
+        " TBLPROPERTIES ('table_type'='ICEBERG')"
+    )
+    arn = create_stream(kinesis, name, 2)
+    firehose.create_delivery_stream(
+        DeliveryStreamName=name, DeliveryStreamType="KinesisStreamAsSource",
+        KinesisStreamSourceConfiguration={"KinesisStreamARN": arn, "RoleARN": ROLE},
+        IcebergDestinationConfiguration={
+            "RoleARN": ROLE,
+            "CatalogConfiguration": {"CatalogARN": "arn:aws:glue:us-east-1:000000000000:catalog"},
+            "DestinationTableConfigurationList": [
+                {"DestinationDatabaseName": database, "DestinationTableName": "events", **more}
+            ],
+            "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": interval},
+            "S3Configuration": {
+                "RoleARN": ROLE, "BucketARN": f"arn:aws:s3:::{bucket}", "ErrorOutputPrefix": "errors/",
+            },
+        },
+    )
+    wait_until(lambda: delivery_status(firehose, name) == "ACTIVE", "the delivery stream is active")
+
+
+def test_an_iceberg_table_has_the_records_that_are_in_none_of_its_files(kinesis, firehose, sql, bucket, database, fresh):
+    name = fresh()
+    into_iceberg(kinesis, firehose, sql, bucket, database, name, 900)
+    for round in range(3):
+        ids = range(round * 1000, (round + 1) * 1000)
+        put_all(kinesis, name, records(ids))
+        assert counts(sql) == (ids.stop, ids.stop, ids.stop - 1)
+    assert sql.rows("SELECT count(*) FROM events WHERE word = 'w3' AND id < 700") == [(100,)]
+    assert sql.value('SELECT count(*) FROM "events$files"') == 0, "nothing was written, so what was read was live"
+
+
+def test_each_row_of_an_iceberg_table_counts_once_while_it_is_committed_to(
+    kinesis, firehose, sql, bucket, database, fresh
+):
+    name = fresh()
+    into_iceberg(kinesis, firehose, sql, bucket, database, name, 0)
+    total = 0
+    for _ in range(30):
+        ids = range(total, total + 300)
+        put_all(kinesis, name, records(ids))
+        total = ids.stop
+        assert counts(sql) == (total, total, total - 1)
+    def snapshots():
+        found = sql.rows('SELECT snapshot_id, summary FROM "events$snapshots" ORDER BY committed_at')
+        return [(id, int(re.search(r"total-records=(\d+)", summary)[1])) for id, summary in found]
+
+    wait_until(lambda: total in dict(snapshots()).values(), "all rows are in files")
+    put_all(kinesis, name, records(range(total, total + 10)))
+    for id, rows in snapshots()[::5]:
+        assert sql.value(f"SELECT count(*) FROM events FOR VERSION AS OF {id}") == rows
+
+
+def test_an_iceberg_table_that_is_upserted_into_shows_its_files(kinesis, firehose, sql, bucket, database, fresh):
+    name = fresh()
+    into_iceberg(kinesis, firehose, sql, bucket, database, name, 900, UniqueKeys=["id"])
+    put_all(kinesis, name, records(range(10)))
+    assert counts(sql)[0] == 0
