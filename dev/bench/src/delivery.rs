@@ -26,7 +26,7 @@ use rt::Rt;
 use crate::events::{self, COLUMNS};
 use crate::report::{Report, mb_per_second};
 
-const RECORD_BYTES: usize = 500;
+pub const RECORD_BYTES: usize = 500;
 const RECORDS: usize = 2_000_000;
 const PARTITIONS: u32 = 4;
 const APPEND: usize = 2_000;
@@ -102,7 +102,8 @@ fn encode(dir: &Path, n: usize, schema: &SchemaRef, records: &[Bytes]) -> Result
     Ok(file.sync_all()?)
 }
 
-async fn delivered(dir: &Path, records: &Arc<Vec<Bytes>>, iceberg: bool) -> Result<Duration> {
+/// Fills a log with these records, and drains it into a Parquet or an Iceberg table; the time of the latter.
+pub async fn delivered(dir: &Path, records: &Arc<Vec<Bytes>>, iceberg: bool) -> Result<Duration> {
     let rt = Rt::system();
     let scope = Scope::new("000000000000".parse()?, "us-east-1".parse()?);
     let meta = Meta::open(&dir.join("meta.sqlite"), rt.clone()).await?;

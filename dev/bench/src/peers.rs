@@ -2,6 +2,7 @@
 //!
 //! What a machine lacks the tools for is left out, and the table says so.
 
+mod connect;
 mod install;
 mod kafka;
 mod kinesis;
@@ -50,7 +51,7 @@ pub async fn run(bin: &Path, scratch: &Path, seconds: u64) -> Result<()> {
          (acks=all, 8 partitions, batches of at most 250 kB, one producer with five requests under way). \
          Kafka's rate is that of its best five seconds.",
     );
-    Ok(())
+    connect::run(bin, scratch).await
 }
 
 async fn measure(peer: Peer, scratch: &Path, time: Duration) -> Result<Measured> {

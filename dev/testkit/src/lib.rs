@@ -99,6 +99,11 @@ impl Server {
         Client::new(&self.endpoint, Credentials::new(ACCESS_KEY, SECRET_KEY), REGION)
     }
 
+    /// What programs that sign themselves find in their environment.
+    pub fn environment(&self) -> [(&'static str, &'static str); 3] {
+        [("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY), ("AWS_REGION", REGION)]
+    }
+
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }

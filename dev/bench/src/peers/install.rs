@@ -17,6 +17,7 @@ const NPM: [Pin; 3] = [
     (".npmrc", include_str!("../../peers/npm/.npmrc")),
 ];
 const KAFKA: [Pin; 1] = [("pom.xml", include_str!("../../peers/kafka/pom.xml"))];
+const CONNECT: [Pin; 1] = [("pom.xml", include_str!("../../peers/connect/pom.xml"))];
 
 /// The `node_modules` folder with the servers written for Node.
 pub async fn node_modules() -> Result<PathBuf> {
@@ -27,8 +28,17 @@ pub async fn node_modules() -> Result<PathBuf> {
 
 /// The class path of the Kafka broker and its tools.
 pub async fn kafka() -> Result<String> {
+    jars("bench-kafka", &KAFKA).await
+}
+
+/// The class path of Kafka Connect with Iceberg's sink, and of the broker and its tools.
+pub async fn connect() -> Result<String> {
+    jars("bench-connect", &CONNECT).await
+}
+
+async fn jars(name: &str, pins: &[Pin]) -> Result<String> {
     let copy = ["mvn", "-q", "-B", "-ntp", "dependency:copy-dependencies", "-DoutputDirectory=lib"];
-    let folder = installed("bench-kafka", &KAFKA, &copy).await?;
+    let folder = installed(name, pins, &copy).await?;
     Ok(format!("{}/lib/*", folder.display()))
 }
 

@@ -43,12 +43,7 @@ async fn measure(scratch: &Path, time: Duration, more: &str) -> Result<Measured>
     let jars = install::kafka().await?;
     let home = tempfile::tempdir_in(scratch)?;
     let port = free_port()?;
-    let settings = home.path().join("server.properties");
-    std::fs::write(&settings, properties(home.path(), port, free_port()?, more))?;
-    format_storage(&jars, &settings).await?;
-    let mut broker = Command::new("java");
-    broker.args(BROKER_JVM).args(["-cp", &jars, "kafka.Kafka"]).arg(&settings);
-    let broker = Process::start(broker, port, &home.path().join("log")).await?;
+    let broker = broker(&jars, home.path(), port, more).await?;
     let warm = produce(&jars, port, WARM_UP_RECORDS).await?;
     // A cold producer's speed is too low to aim by; half the time makes it a good one.
     let sized = produce(&jars, port, records_for(warm.per_second, time.max(TIME_MIN) / 2)).await?;
@@ -62,6 +57,16 @@ async fn measure(scratch: &Path, time: Duration, more: &str) -> Result<Measured>
         memory_mb,
         durable: "",
     })
+}
+
+/// A broker with an empty log below `home`.
+pub async fn broker(jars: &str, home: &Path, port: u16, more: &str) -> Result<Process> {
+    let settings = home.join("server.properties");
+    std::fs::write(&settings, properties(home, port, free_port()?, more))?;
+    format_storage(jars, &settings).await?;
+    let mut broker = Command::new("java");
+    broker.args(BROKER_JVM).args(["-cp", jars, "kafka.Kafka"]).arg(&settings);
+    Process::start(broker, port, &home.join("log")).await
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count to aim at")]
@@ -87,6 +92,7 @@ fn properties(home: &Path, port: u16, controller: u16, more: &str) -> String {
          transaction.state.log.min.isr=1\n\
          share.coordinator.state.topic.replication.factor=1\n\
          share.coordinator.state.topic.min.isr=1\n\
+         group.initial.rebalance.delay.ms=0\n\
          {more}\n",
         data.display()
     )
@@ -146,7 +152,7 @@ fn rate(line: &str) -> Option<f64> {
     field.split_whitespace().next()?.parse().ok()
 }
 
-async fn tool(jars: &str, class: &str, arguments: &[&str]) -> Result<String> {
+pub async fn tool(jars: &str, class: &str, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new("java");
     command.args([TOOL_JVM, "-cp", jars, class]).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     let done = command.output().await.context("java cannot be started")?;
