@@ -6,8 +6,7 @@
 mod budget;
 mod json;
 mod natives;
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod value;
 
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::Term;
@@ -16,7 +15,8 @@ use jaq_core::{Compiler, Ctx, Filter, Vars};
 use jaq_json::Val;
 use rt::Timestamp;
 
-use budget::{Bounded, Budget, Exceeded, Run};
+use budget::{Bounded, Run};
+use value::Value;
 
 /// A program that can be run on any thread.
 pub(crate) struct Query {
@@ -87,22 +87,17 @@ impl Query {
     pub(crate) fn first(&self, record: &[u8], now: Timestamp) -> Result<Val, String> {
         let value =
             json::parse(record).map_err(|error| format!("the record is no JSON document: {error}"))?;
-        let budget = Budget::new(record.len(), now);
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let context = Ctx::<Bounded>::new(Run::new(&self.filter.lut, &budget), Vars::new([]));
-            self.filter.id.run((context, value)).next()
-        }));
-        match outcome {
-            Ok(Some(Ok(output))) => Ok(output),
-            Ok(None) => Err("the query has no output".to_owned()),
-            Ok(Some(Err(thrown))) => Err(match thrown.get_err() {
-                Ok(error) => format!("the query failed: {error}"),
-                Err(_) => "the query stopped without an output".to_owned(),
-            }),
-            Err(unwound) => Err(match unwound.downcast::<Exceeded>() {
-                Ok(exceeded) => exceeded.to_string(),
-                Err(_) => "the query cannot be run on this record".to_owned(),
-            }),
-        }
+        let outcome = budget::within(record.len(), || {
+            let context = Ctx::<Bounded>::new(Run { lut: &self.filter.lut, now }, Vars::new([]));
+            match self.filter.id.run((context, Value::of(value))).next() {
+                None => Err("the query has no output".to_owned()),
+                Some(Ok(output)) => Ok(output.into_val()),
+                Some(Err(thrown)) => Err(match thrown.get_err() {
+                    Ok(error) => format!("the query failed: {error}"),
+                    Err(_) => "the query stopped without an output".to_owned(),
+                }),
+            }
+        });
+        outcome.unwrap_or_else(|exceeded| Err(exceeded.to_string()))
     }
 }

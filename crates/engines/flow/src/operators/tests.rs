@@ -135,6 +135,66 @@ fn a_query_that_does_not_end_is_given_up() {
 }
 
 #[test]
+fn a_query_that_makes_too_much_of_its_record_is_given_up() {
+    let told = |text: &str| query::Query::compile(text).unwrap().first(br#"{"a":1}"#, NOW).unwrap_err();
+    for large in [
+        "\"x\" * 10000000000",
+        "reduce range(60) as $i (\"x\"; . + .)",
+        "reduce range(60) as $i ([1]; . + .)",
+        "reduce range(60) as $i (1; [., .])",
+        "reduce range(60) as $i (10; . * .)",
+        "reduce range(60) as $i ({}; {a: ., b: .}) | tojson",
+        "reduce range(60) as $i (\"x\"; . + .)? // 1",
+        "[limit(1000; repeat(\"x\" * 100000))]",
+        "\"x\" * 1000000 | explode",
+    ] {
+        let reason = told(large);
+        assert!(reason.contains("too large"), "{large}: {reason}");
+    }
+    for deep in ["reduce range(100000) as $i (0; [.])", "reduce range(9999) as $i ({}; {a: .})"] {
+        assert!(told(deep).contains("too deeply"), "{deep}");
+    }
+}
+
+#[test]
+fn what_replaces_the_library_does_the_same() {
+    for (program, expected) in [
+        ("[(null, \"añb\", [1,2], {a:1}, -5, 2.5) | length]", "[0,3,2,1,5,2.5]"),
+        ("true | try length catch .", "\"true has no length\""),
+        ("[\"foobar\" | contains(\"oba\", \"x\", \"\")]", "[true,false,true]"),
+        ("{a:[1,{b:\"xyz\"}],c:2} | contains({a:[{b:\"y\"}]})", "true"),
+        ("[{a:1} | has(\"a\", \"b\")], ([1] | [has(0, 1, -1)])", "[true,false]"),
+        ("[1] | [has(0, 1, -1)]", "[true,false,false]"),
+        ("\"a,ñ,a,a\" | indices(\",\")", "[1,3,5]"),
+        ("[1,2,1,2,1] | indices([1,2]), indices(1)", "[0,2]"),
+        ("[1,2,1] | indices(1)", "[0,2]"),
+        ("{a:[1,\"x\"]} | tojson | fromjson", "{\"a\":[1,\"x\"]}"),
+        ("[\"1.5\" | tonumber, tostring]", "[1.5,\"1.5\"]"),
+        ("[1,[2,[3]]] | flatten", "[1,2,3]"),
+        ("{a:1,b:2} | with_entries(.value += 1)", "{\"a\":2,\"b\":3}"),
+        ("[3,1,2] | sort, map(. * 2)", "[1,2,3]"),
+        ("[3,1,2] | sort_by(-.)", "[3,2,1]"),
+        ("[{k:1},{k:2},{k:1}] | group_by(.k) | map(length)", "[2,1]"),
+        ("{a:[1,2]} | .a[1] = 5 | .a |= map(. + 1) | del(.a[0])", "{\"a\":[6]}"),
+        ("\"a-b-c\" | split(\"-\") | join(\"/\")", "\"a/b/c\""),
+        ("\"x1y22\" | [scan(\"[0-9]+\")]", "[\"1\",\"22\"]"),
+        ("\"2026-11-22\" | .[0:4] + \"/\" + .[5:7]", "\"2026/11\""),
+        ("[.[]?], {a: (.b // \"none\")}", "[1]"),
+        ("try error(\"x\") catch .", "\"x\""),
+        ("try (.a |= error(\"y\")) catch .", "\"y\""),
+        ("label $out | foreach (1,2,3) as $i (0; . + $i; if . > 2 then ., break $out else empty end)", "3"),
+        ("9007199254740993 * 1000000000000", "9007199254740993000000000000"),
+        ("[paths]", "[[\"a\"]]"),
+        ("\"%41\" | @uri, @base64", "\"%2541\""),
+        ("1700000000 | todate", "\"2023-11-14T22:13:20Z\""),
+    ] {
+        let query = query::Query::compile(program).unwrap();
+        let output = query.first(br#"{"a":1}"#, NOW).map(|value| value.to_string());
+        assert_eq!(output.as_deref(), Ok(expected), "{program}");
+    }
+}
+
+#[test]
 fn a_query_may_take_as_long_as_its_record_is_large() {
     let numbers: Vec<u32> = (0..100_000).collect();
     let record = serde_json::to_vec(&serde_json::json!({ "items": numbers })).unwrap();

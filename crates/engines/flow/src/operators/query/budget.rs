@@ -1,21 +1,26 @@
 //! How much a program may do to one record.
 //!
 //! A program of jq may never end, and its evaluator has no place to stop between two outputs. But it looks every term
-//! that it evaluates up in a table that we lend it, so there it is counted and, when it goes too far, left by
-//! unwinding: programs can catch the errors that they are given, and would go on.
+//! that it evaluates up in a table that we lend it, and what it makes are values of ours ([`Value`]): there it is
+//! counted and, when it goes too far, left by unwinding. Programs can catch the errors that they are given, and would
+//! go on.
 
 use std::cell::Cell;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use jaq_core::data::HasLut;
 use jaq_core::{DataT, Lut};
-use jaq_json::Val;
 use rt::Timestamp;
+
+use super::value::Value;
 
 /// Terms that a program may evaluate for a record: so many, and so many more for each of its bytes. What looks for
 /// a few keys takes some dozens; all of it is some milliseconds for a record of a kilobyte.
-pub(super) const STEPS_MIN: u64 = 100_000;
+const STEPS_MIN: u64 = 100_000;
 const STEPS_PER_BYTE: u64 = 64;
+
+/// So much of a value that is made, looked through or compared counts as a step.
+const STEP_BYTES: u64 = 1 << 10;
 
 /// Of the stack of a thread, which has two megabytes, what programs that call themselves may take.
 const STACK_BYTES_MAX: usize = 512 << 10;
@@ -24,34 +29,21 @@ const STACK_BYTES_MAX: usize = 512 << 10;
 pub(super) struct Bounded;
 
 impl DataT for Bounded {
-    type V<'a> = Val;
+    type V<'a> = Value;
     type Data<'a> = Run<'a>;
 }
 
 #[derive(Clone, Copy)]
 pub(super) struct Run<'a> {
-    lut: &'a Lut<Bounded>,
-    pub(super) budget: &'a Budget,
-}
-
-impl<'a> Run<'a> {
-    pub(super) fn new(lut: &'a Lut<Bounded>, budget: &'a Budget) -> Run<'a> {
-        Run { lut, budget }
-    }
+    pub(super) lut: &'a Lut<Bounded>,
+    pub(super) now: Timestamp,
 }
 
 impl<'a> HasLut<'a, Bounded> for Run<'a> {
     fn lut(&self) -> &'a Lut<Bounded> {
-        self.budget.step();
+        step();
         self.lut
     }
-}
-
-pub(super) struct Budget {
-    steps_left: Cell<u64>,
-    /// Where on the stack the program was begun.
-    base: usize,
-    pub(super) now: Timestamp,
 }
 
 /// Thrown through the evaluator.
@@ -61,25 +53,52 @@ pub(super) enum Exceeded {
         "the query does not come to an end: it was given up after the steps that a record of this size may take"
     )]
     Steps,
-    #[error("the query calls itself too deeply")]
+    #[error("the query calls itself or nests its values too deeply")]
     Depth,
+    #[error("the query makes a value that is too large")]
+    Size,
+    /// A defect of the library.
+    #[error("the query cannot be run on this record")]
+    Panicked,
 }
 
-impl Budget {
-    pub(super) fn new(record_bytes: usize, now: Timestamp) -> Budget {
-        let steps = STEPS_MIN + STEPS_PER_BYTE * record_bytes as u64;
-        Budget { steps_left: Cell::new(steps), base: stack_pointer(), now }
-    }
+thread_local! {
+    /// Of the program that runs on this thread: operators of values are given nothing but the values.
+    static STEPS_LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
+    /// Where on the stack it was begun.
+    static BASE: Cell<usize> = const { Cell::new(0) };
+}
 
-    /// To be called wherever a program could go on for ever.
-    pub(super) fn step(&self) {
-        let Some(left) = self.steps_left.get().checked_sub(1) else {
-            resume_unwind(Box::new(Exceeded::Steps))
-        };
-        self.steps_left.set(left);
-        if stack_pointer().abs_diff(self.base) > STACK_BYTES_MAX {
-            resume_unwind(Box::new(Exceeded::Depth));
-        }
+/// Runs a program on a record of this size.
+pub(super) fn within<T>(record_bytes: usize, run: impl FnOnce() -> T) -> Result<T, Exceeded> {
+    STEPS_LEFT.set(STEPS_MIN + STEPS_PER_BYTE * record_bytes as u64);
+    BASE.set(stack_pointer());
+    let outcome = catch_unwind(AssertUnwindSafe(run));
+    STEPS_LEFT.set(u64::MAX);
+    outcome.map_err(|unwound| unwound.downcast::<Exceeded>().map_or(Exceeded::Panicked, |exceeded| *exceeded))
+}
+
+/// To be called wherever a program could go on for ever.
+pub(super) fn step() {
+    take(1);
+    if stack_pointer().abs_diff(BASE.get()) > STACK_BYTES_MAX {
+        exceed(Exceeded::Depth);
+    }
+}
+
+/// To be called for what is done with so many bytes at once.
+pub(super) fn charge(bytes: u64) {
+    take(bytes / STEP_BYTES);
+}
+
+pub(super) fn exceed(how: Exceeded) -> ! {
+    resume_unwind(Box::new(how))
+}
+
+fn take(steps: u64) {
+    match STEPS_LEFT.get().checked_sub(steps) {
+        Some(left) => STEPS_LEFT.set(left),
+        None => exceed(Exceeded::Steps),
     }
 }
 
