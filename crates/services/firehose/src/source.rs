@@ -57,10 +57,7 @@ impl Firehose {
         source: &Source,
     ) -> Result<flow::Source, ApiError> {
         match source {
-            Source::DirectPut { .. } => {
-                let topic = topic_id(&ctx.scope, name);
-                Ok(flow::Source { topic, start: Start::Oldest, trim: true, aggregates: false })
-            }
+            Source::DirectPut { .. } => Ok(of_puts(topic_id(&ctx.scope, name))),
             Source::Kinesis { .. } => self.open_source(ctx, name, source).await,
         }
     }
@@ -77,7 +74,7 @@ impl Firehose {
             Source::DirectPut { .. } => {
                 let topic = topic_id(&ctx.scope, name);
                 self.create_buffer(&topic).await.map_err(|failure| log_error(&ctx.scope, name, failure))?;
-                Ok(flow::Source { topic, start: Start::Oldest, trim: true, aggregates: false })
+                Ok(of_puts(topic))
             }
             // As in the public service: from the moment the delivery stream exists.
             Source::Kinesis { stream_arn, .. } => {
@@ -105,6 +102,11 @@ impl Firehose {
             created => created.map(|_| ()),
         }
     }
+}
+
+/// Everything that was ever put there, once.
+fn of_puts(topic: TopicId) -> flow::Source {
+    flow::Source { topic, start: Start::Oldest, trim: true, aggregates: false }
 }
 
 /// The topic the Kinesis service keeps the stream's records in.

@@ -73,18 +73,25 @@ fn extract(args: &Args) -> Result<ArrayRef> {
 
 fn extract_all(args: &Args) -> Result<ArrayRef> {
     let mut patterns = Patterns::default();
-    let mut builder = ListBuilder::new(StringBuilder::new());
-    for row in 0..args.rows {
-        if args.any_null(row) {
-            builder.append_null();
-            continue;
-        }
+    lists(args, |row, pieces| {
         let regex = patterns.get(args.str(1).value(row))?;
         let group = group(args, row, regex)?;
         for found in regex.captures_iter(args.str(0).value(row)) {
-            builder.values().append_option(found.get(group).map(|m| m.as_str()));
+            pieces.append_option(found.get(group).map(|m| m.as_str()));
         }
-        builder.append(true);
+        Ok(())
+    })
+}
+
+/// A list of texts for each row, null where an argument is.
+fn lists(args: &Args, mut fill: impl FnMut(usize, &mut StringBuilder) -> Result<()>) -> Result<ArrayRef> {
+    let mut builder = ListBuilder::new(StringBuilder::new());
+    for row in 0..args.rows {
+        let null = args.any_null(row);
+        if !null {
+            fill(row, builder.values())?;
+        }
+        builder.append(!null);
     }
     Ok(Arc::new(builder.finish()))
 }
@@ -168,17 +175,11 @@ impl Template {
 
 fn split(args: &Args) -> Result<ArrayRef> {
     let mut patterns = Patterns::default();
-    let mut builder = ListBuilder::new(StringBuilder::new());
-    for row in 0..args.rows {
-        if args.any_null(row) {
-            builder.append_null();
-            continue;
-        }
+    lists(args, |row, pieces| {
         let regex = patterns.get(args.str(1).value(row))?;
-        regex.split(args.str(0).value(row)).for_each(|piece| builder.values().append_value(piece));
-        builder.append(true);
-    }
-    Ok(Arc::new(builder.finish()))
+        regex.split(args.str(0).value(row)).for_each(|piece| pieces.append_value(piece));
+        Ok(())
+    })
 }
 
 fn position(args: &Args) -> Result<ArrayRef> {
