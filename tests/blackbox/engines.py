@@ -156,6 +156,10 @@ class Spark:
         return (f"CALL glue.system.rewrite_data_files(table => '{database}.{name}', "
                 "options => map('rewrite-all', 'true'))")
 
+    def partition(self, table: str, column: str, buckets: int) -> str:
+        """A statement that gives the table a further partition field."""
+        return f"ALTER TABLE {table} ADD PARTITION FIELD bucket({buckets}, {column}) AS by_{buckets}"
+
     def stop(self):
         with contextlib.suppress(OSError):
             self.process.stdin.close()
@@ -248,6 +252,10 @@ class Trino:
     def rewrite(self, database: str, name: str) -> str:
         """A statement that makes one file of several."""
         return f"ALTER TABLE {self.table(database, name)} EXECUTE optimize"
+
+    def partition(self, table: str, column: str, buckets: int) -> str:
+        """A statement that gives the table other partition fields."""
+        return f"ALTER TABLE {table} SET PROPERTIES partitioning = ARRAY['bucket({column}, {buckets})']"
 
     def stop(self):
         self.process.terminate()

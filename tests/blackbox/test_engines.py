@@ -15,6 +15,7 @@ import engines
 import history
 import peers
 import pytest
+from athena import QueryFailed
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.transforms import BucketTransform, DayTransform, IdentityTransform, TruncateTransform
@@ -25,7 +26,6 @@ from pyiceberg.types import (
 from server import wait_until
 
 ROLE = "arn:aws:iam::000000000000:role/firehose"
-STEPS = 10
 RECORDS_MAX = 120
 PAUSE_SECONDS = 0.3
 CONFLICTS_MAX = 30
@@ -111,7 +111,7 @@ class Delivered:
     def __init__(self, firehose, catalog, database, bucket, pick, *, upserts, spec=None, name="t", more=KEEP):
         """Makes the table if it is given a partition spec."""
         self.firehose, self.catalog, self.database, self.name = firehose, catalog, database, name
-        self.model, self.maker, self.pick = history.Model(upserts), history.Maker(pick), pick
+        self.model, self.maker, self.pick, self.specs = history.Model(upserts), history.Maker(pick), pick, 0
         self.stream = f"{database}-{name}".replace("_", "-")[:64]
         if spec is not None:
             catalog.create_table(self.identifier, SCHEMA, location=f"s3://{bucket}/{name}", partition_spec=spec,
@@ -219,7 +219,13 @@ def rewritten(given, engine, table):
     return engine.rewrite(given.database, given.name)
 
 
-STATEMENTS = [inserted, deleted, updated, merged, rewritten]
+def repartitioned(given, engine, table):
+    """Files to come lie in other partitions than those before."""
+    given.specs += 1
+    return engine.partition(table, "id", 1 + given.specs)
+
+
+STATEMENTS = [inserted, deleted, updated, merged, rewritten, repartitioned]
 
 
 def columns_of(table, snapshot) -> list[str]:
@@ -284,21 +290,19 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_snapshot_of_a_history_is_the_models_for_everybody(
-        shape, seed, firehose, catalog, database, bucket, all_engines):
+        shape, seed, firehose, catalog, database, bucket, all_engines, others):
     upserts, spec = SHAPES[shape]
     pick = random.Random(f"{seed}/{shape}")
     given = Delivered(firehose, catalog, database, bucket, pick, upserts=upserts, spec=spec)
-    evolves = pick.randrange(2, STEPS)
-    for step in range(STEPS):
-        if step % 2 == 0 or step >= evolves and not given.maker.extra:
-            given.maker.extra = step >= evolves
-            given.deliver()
-            continue
-        engine = pick.choice(all_engines)
+    evolves = pick.randrange(1, len(STATEMENTS))
+    for step, statement in enumerate(pick.sample(STATEMENTS, len(STATEMENTS))):
+        given.maker.extra = step >= evolves
+        given.deliver()
         # Athena's DML on these tables is not built.
-        statement = rewritten if engine.name == "Athena" else pick.choice(STATEMENTS)
+        engine = pick.choice(all_engines if statement is rewritten else others)
         print(f"step {step}: {engine.name}, {statement.__name__}")
         engine.rows(statement(given, engine, engine.table(database, given.name)))
+    given.deliver()
     count = check_every_snapshot(given, all_engines)
     check_metadata(given, all_engines)
     print(f"{count} snapshots, {len(given.model.rows)} rows at last")
@@ -463,3 +467,21 @@ def test_everybody_writes_at_once_and_files_are_rewritten_below_them(
             assert given.read_by(engine, names, snapshot.snapshot_id) == given.read(snapshot.snapshot_id), engine.name
     check_metadata(given, all_engines)
     assert not s3.list_objects_v2(Bucket=bucket, Prefix="errors/").get("Contents")
+
+
+UNREAD = {
+    "Spark": ("USING iceberg TBLPROPERTIES ('format-version' = '3', 'write.delete.mode' = 'merge-on-read')",
+              "deletion vectors are not supported"),
+    "Trino": ("WITH (format = 'ORC')", "data files in ORC are not supported"),
+}
+
+
+def test_what_athena_does_not_read_is_refused_by_name(other, database, sql):
+    more, refusal = UNREAD[other.name]
+    table = other.new_table(database, "other")
+    other.rows(f"CREATE TABLE {table} (id bigint) {more}")
+    other.rows(f"INSERT INTO {table} VALUES (1), (2), (3), (4)")
+    other.rows(f"DELETE FROM {table} WHERE id = 2")
+    assert sorted(other.rows(f"SELECT id FROM {table}")) == [(1,), (3,), (4,)]
+    with pytest.raises(QueryFailed, match=refusal):
+        sql.rows("SELECT id FROM other")

@@ -157,8 +157,11 @@ impl TableProvider for SnapshotTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let (foreign, direct): (Vec<_>, Vec<_>) =
-            self.tasks(filters).await?.into_iter().partition(needs_own_reader);
+        let tasks = self.tasks(filters).await?;
+        if let Some(reason) = tasks.iter().find_map(unread) {
+            return Err(fail(ErrorKind::NotSupported, reason));
+        }
+        let (foreign, direct): (Vec<_>, Vec<_>) = tasks.into_iter().partition(needs_own_reader);
         let limit = limit.filter(|_| filters.is_empty());
         let mut plans = Vec::new();
         if !direct.is_empty() {
@@ -176,10 +179,20 @@ impl TableProvider for SnapshotTable {
     }
 }
 
+/// Why the file is not read here, if so.
+fn unread(task: &FileScanTask) -> Option<String> {
+    if task.data_file_format != DataFileFormat::Parquet {
+        let format = task.data_file_format.to_string().to_uppercase();
+        return Some(format!("Iceberg data files in {format} are not supported: {}", task.data_file_path));
+    }
+    // A plan tells nothing else of a delete file's format.
+    let vector = task.deletes.iter().find(|delete| delete.file_path.ends_with(".puffin"))?;
+    Some(format!("Iceberg deletion vectors are not supported: {}", vector.file_path))
+}
+
 /// What position deletes and field ids alone do not describe.
 fn needs_own_reader(task: &FileScanTask) -> bool {
-    task.data_file_format != DataFileFormat::Parquet
-        || task.deletes.iter().any(|delete| delete.file_type != DataContentType::PositionDeletes)
+    task.deletes.iter().any(|delete| delete.file_type != DataContentType::PositionDeletes)
         || task.name_mapping.is_some()
 }
 
