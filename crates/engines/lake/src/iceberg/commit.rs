@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use ::iceberg::spec::{
     DataFile, FormatVersion, MAIN_BRANCH, Operation, Schema, Snapshot, Summary, TableMetadata,
 };
+use futures::future::{try_join, try_join_all};
 use meta::{Key, Revision, Txn};
 use names::Scope;
 use objects::{PublishError, Staged};
@@ -190,11 +191,11 @@ impl Iceberg {
         }
         let version = version_of(table.table.metadata_location()) + 1;
         let location = self.metadata_file(&metadata, version);
-        let mut staged = Vec::new();
-        for (path, bytes) in files.take() {
-            staged.push(self.stage(&path, bytes).await?);
-        }
-        staged.push(self.stage_metadata(&metadata, &location).await?);
+        // At the same time, so that the disk is waited for once.
+        let files = files.take();
+        let files = try_join_all(files.into_iter().map(|(path, bytes)| self.stage_owned(path, bytes)));
+        let (mut staged, last) = try_join(files, self.stage_metadata(&metadata, &location)).await?;
+        staged.push(last);
         let mut entry = table.entry.clone();
         create::describe(&mut entry, &metadata, &location);
         entry.version += 1;
@@ -208,7 +209,7 @@ impl Iceberg {
     /// The table after its commit was published as `revision`.
     pub fn committed(&self, committed: Committed, revision: Revision) -> Result<IcebergTable, IcebergError> {
         let Committed { scope, entry, metadata, location, forgotten } = committed;
-        self.upkeep.note(&scope, &entry.database, &entry.name);
+        self.upkeep.note(&scope, &entry.database, &entry.name, self.rt.now());
         if !forgotten.is_empty() {
             let objects = self.objects.clone();
             self.rt.spawn("iceberg forget", async move {
@@ -221,7 +222,7 @@ impl Iceberg {
             });
         }
         let table = self.assemble(&entry, &location, metadata)?;
-        Ok(IcebergTable { entry, revision, table })
+        Ok(IcebergTable { entry, revision, table, manifests: self.manifests.clone() })
     }
 
     async fn snapshot(

@@ -11,7 +11,7 @@ use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 
 use super::commit::{AddedFile, Change};
 use super::files::{LiveFile, LiveFiles};
-use super::upsert::Moved;
+use super::index::Moved;
 use super::{COMMIT_ATTEMPTS_MAX, DataSettings, Iceberg, IcebergError, IcebergTable, NewFile};
 
 /// When files are rewritten, and how much at once.
@@ -49,6 +49,8 @@ impl Default for CompactSettings {
 /// What a run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Compacted {
+    /// Groups of files that were rewritten, a commit each.
+    pub commits: u64,
     pub files_before: u64,
     pub files_after: u64,
     pub bytes_before: u64,
@@ -134,7 +136,7 @@ impl Iceberg {
         new: Vec<NewFile>,
         moved: Moved,
     ) -> Result<Compacted, IcebergError> {
-        let mut done = Compacted { files_before: group.len() as u64, ..Compacted::default() };
+        let mut done = Compacted { commits: 1, files_before: group.len() as u64, ..Compacted::default() };
         let mut change = Change { rewrite: true, ..Change::default() };
         for one in &group {
             done.bytes_before += one.file.file_size_in_bytes();
@@ -288,6 +290,7 @@ fn cast_columns(
 
 impl Compacted {
     pub(super) fn add(&mut self, more: Compacted) {
+        self.commits += more.commits;
         self.files_before += more.files_before;
         self.files_after += more.files_after;
         self.bytes_before += more.bytes_before;

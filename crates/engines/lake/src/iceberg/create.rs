@@ -4,7 +4,7 @@ use ::iceberg::TableCreation;
 use ::iceberg::spec::{FormatVersion, Schema, TableMetadata, TableMetadataBuilder, UnboundPartitionSpec};
 use meta::Txn;
 use names::Scope;
-use objects::{PublishError, PutOptions, Staged};
+use objects::{EtagKind, PublishError, PutOptions, Staged};
 
 use super::storage::split;
 use super::{
@@ -13,6 +13,9 @@ use super::{
 use crate::catalog::CatalogError;
 use crate::model::{Column, Table};
 use crate::{keys, location};
+
+/// From then on two clocks are not the same.
+const CLOCKS_DIFFER_MS: u64 = 1_000;
 
 /// A table to be created.
 #[derive(Debug, Clone)]
@@ -68,7 +71,7 @@ impl Iceberg {
         match self.objects.publish(vec![staged], txn).await {
             Ok((_, revision)) => {
                 let table = self.assemble(&entry, &file, metadata)?;
-                Ok(IcebergTable { entry, revision, table })
+                Ok(IcebergTable { entry, revision, table, manifests: self.manifests.clone() })
             }
             Err(PublishError::Conflict { .. }) => {
                 self.catalog.database(scope, &entry.database).await?;
@@ -100,8 +103,12 @@ impl Iceberg {
         self.stamped(built.metadata)
     }
 
-    /// The metadata with our clock's present as its time of change: iceberg's builder takes the machine's.
+    /// The metadata with our clock's present as its time of change: iceberg's builder takes the machine's, which is
+    /// the same but in tests.
     pub(super) fn stamped(&self, metadata: TableMetadata) -> Result<TableMetadata, IcebergError> {
+        if metadata.last_updated_ms().abs_diff(self.rt.now().as_millis()) < CLOCKS_DIFFER_MS {
+            return Ok(metadata);
+        }
         let broken = |error: serde_json::Error| IcebergError::Invalid(format!("table metadata: {error}"));
         let mut json = serde_json::to_value(&metadata).map_err(broken)?;
         json["last-updated-ms"] = self.rt.now().as_millis().into();
@@ -123,10 +130,19 @@ impl Iceberg {
         self.stage(file, json.into()).await
     }
 
+    pub(super) async fn stage_owned(
+        &self,
+        file: String,
+        bytes: bytes::Bytes,
+    ) -> Result<Staged, IcebergError> {
+        self.stage(&file, bytes).await
+    }
+
     /// Bytes on disk that become visible with the commit.
     pub(super) async fn stage(&self, file: &str, bytes: bytes::Bytes) -> Result<Staged, IcebergError> {
         let (bucket, key) = split(file)?;
-        let mut writer = self.objects.writer(bucket, key, PutOptions::default()).await?;
+        let options = PutOptions { etag: EtagKind::Unique, ..PutOptions::default() };
+        let mut writer = self.objects.writer(bucket, key, options).await?;
         writer.write(bytes).await?;
         Ok(writer.stage().await?)
     }

@@ -74,19 +74,46 @@ impl Iceberg {
         }
         let change = Change { expired: expired.clone(), ..Change::default() };
         let after = self.commit(scope, table.clone(), &change, Vec::new(), Txn::new()).await?;
-        let kept = self.reachable(&after).await?;
+        let files = self.left_behind(&table, &after, &expired).await?;
+        let files = self.delete_files(files).await?;
+        Ok(Expired { snapshots: expired.len() as u64, files })
+    }
+
+    /// The files that only the expired snapshots had.
+    ///
+    /// In a history without side branches, a snapshot has what the one before it had or what was added since. So what
+    /// neither the oldest kept snapshot has, nor a kept one has added, no kept one has: reading the oldest kept one
+    /// and the current one is enough, however many there are. Else all of them are read.
+    async fn left_behind(
+        &self,
+        before: &IcebergTable,
+        after: &IcebergTable,
+        expired: &[i64],
+    ) -> Result<BTreeSet<String>, IcebergError> {
+        let roots = roots(after.metadata());
+        let is_line = roots.len() == 1 && {
+            let line: HashSet<i64> = ancestors(before.metadata(), roots[0]).collect();
+            expired.iter().all(|id| line.contains(id))
+        };
+        let known = if is_line {
+            let ends: HashSet<i64> = roots.into_iter().chain(after.snapshot_id()).collect();
+            self.reachable(after, &|id| ends.contains(&id)).await?
+        } else {
+            self.reachable(after, &|_| true).await?
+        };
+        let kept = |manifest: &ManifestFile| {
+            known.contains(&manifest.manifest_path)
+                || (is_line && after.metadata().snapshot_by_id(manifest.added_snapshot_id).is_some())
+        };
         let mut files = BTreeSet::new();
-        for id in &expired {
-            let Some(snapshot) = table.metadata().snapshot_by_id(*id) else { continue };
+        for id in expired {
+            let Some(snapshot) = before.metadata().snapshot_by_id(*id) else { continue };
             files.insert(snapshot.manifest_list().to_owned());
-            let gone = manifests::of_snapshot(&table, Some(*id)).await?;
-            let gone: Vec<ManifestFile> =
-                gone.into_iter().filter(|manifest| !kept.contains(&manifest.manifest_path)).collect();
-            for manifest in gone {
-                if !files.insert(manifest.manifest_path.clone()) {
+            for manifest in manifests::of_snapshot(before, Some(*id)).await? {
+                if kept(&manifest) || !files.insert(manifest.manifest_path.clone()) {
                     continue;
                 }
-                for (_, entries) in manifests::load(&table, vec![manifest]).await? {
+                for (_, entries) in manifests::load(before, vec![manifest]).await? {
                     files.extend(entries.iter().map(|entry| entry.file_path().to_owned()));
                 }
                 if files.len() > FILES_MAX {
@@ -94,9 +121,8 @@ impl Iceberg {
                 }
             }
         }
-        files.retain(|file| !kept.contains(file));
-        let files = self.delete_files(files).await?;
-        Ok(Expired { snapshots: expired.len() as u64, files })
+        files.retain(|file| !known.contains(file));
+        Ok(files)
     }
 
     /// Deletes files below the table's folders that belong to no snapshot and are no metadata it remembers,
@@ -140,13 +166,18 @@ impl Iceberg {
         }
         // Loaded after the listing: what was committed meanwhile is not young enough to be listed, or is here.
         let table = self.load(scope, database, name).await?;
-        let kept: HashSet<String> = self.reachable(&table).await?.iter().map(|file| normal(file)).collect();
+        let kept: HashSet<String> =
+            self.reachable(&table, &|_| true).await?.iter().map(|file| normal(file)).collect();
         old.retain(|file| !kept.contains(file));
         self.delete_files(old).await
     }
 
-    /// Every file that some snapshot of the table, or its memory of earlier metadata, refers to.
-    async fn reachable(&self, table: &IcebergTable) -> Result<HashSet<String>, IcebergError> {
+    /// Every file that some of these snapshots of the table, or its memory of earlier metadata, refers to.
+    async fn reachable(
+        &self,
+        table: &IcebergTable,
+        is_read: &(dyn Fn(i64) -> bool + Sync),
+    ) -> Result<HashSet<String>, IcebergError> {
         let metadata = table.metadata();
         let mut files: HashSet<String> = HashSet::new();
         files.extend(table.table.metadata_location().map(str::to_owned));
@@ -156,7 +187,7 @@ impl Iceberg {
             metadata.partition_statistics_iter().map(|statistics| statistics.statistics_path.clone()),
         );
         let mut seen: HashMap<String, ManifestFile> = HashMap::new();
-        for snapshot in metadata.snapshots() {
+        for snapshot in metadata.snapshots().filter(|snapshot| is_read(snapshot.snapshot_id())) {
             files.insert(snapshot.manifest_list().to_owned());
             for manifest in manifests::of_snapshot(table, Some(snapshot.snapshot_id())).await? {
                 seen.insert(manifest.manifest_path.clone(), manifest);
@@ -181,6 +212,19 @@ impl Iceberg {
         }
         Ok(deleted)
     }
+}
+
+/// The kept snapshots whose parent is not kept.
+fn roots(metadata: &TableMetadata) -> Vec<i64> {
+    let kept = |id| metadata.snapshot_by_id(id).is_some();
+    let roots =
+        metadata.snapshots().filter(|snapshot| snapshot.parent_snapshot_id().is_none_or(|id| !kept(id)));
+    roots.map(|snapshot| snapshot.snapshot_id()).collect()
+}
+
+fn ancestors(metadata: &TableMetadata, of: i64) -> impl Iterator<Item = i64> + '_ {
+    let parent = |id: &i64| metadata.snapshot_by_id(*id)?.parent_snapshot_id();
+    std::iter::successors(Some(of), parent)
 }
 
 /// `s3a` and `s3n` are `s3`.

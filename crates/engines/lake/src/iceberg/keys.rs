@@ -1,6 +1,7 @@
 //! Rows' keys as 128-bit hashes.
 
-use std::hash::Hasher;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{
@@ -12,7 +13,37 @@ use super::IcebergError;
 
 /// A key, as good as unique: of a billion keys two are the same with a chance of 10⁻²¹. It is keyed with a
 /// secret of the process, so that nobody can choose keys that meet.
-pub(super) type KeyHash = u128;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct KeyHash {
+    first: u64,
+    second: u64,
+}
+
+impl Hash for KeyHash {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.first);
+    }
+}
+
+/// Something for each key. Keys are hashes already and are not hashed again.
+pub(super) type KeyMap<V> = HashMap<KeyHash, V, BuildHasherDefault<Hashed>>;
+
+#[derive(Debug, Default)]
+pub(super) struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a key is hashed as one number");
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// The secret of one process.
 #[derive(Debug, Clone, Copy)]
@@ -29,9 +60,9 @@ impl Secret {
         let half = |one, two| {
             let mut hasher = std::hash::SipHasher::new_with_keys(one, two);
             hasher.write(bytes);
-            u128::from(hasher.finish())
+            hasher.finish()
         };
-        half(a, b) << 64 | half(c, d)
+        KeyHash { first: half(a, b), second: half(c, d) }
     }
 }
 

@@ -8,9 +8,12 @@ use futures::TryStreamExt;
 use meta::Revision;
 use names::Scope;
 use rt::Timestamp;
-use serde_json::Value;
+use serde::Deserialize;
 
-use super::{Iceberg, IcebergError, IcebergTable, METADATA_LOCATION, TABLES_CACHED_MAX, Tasks, is_iceberg};
+use super::{
+    Iceberg, IcebergError, IcebergTable, METADATA_LOCATION, TABLES_CACHED_MAX, Tasks, VERSIONS_CACHED_MAX,
+    is_iceberg,
+};
 use crate::model::Table;
 
 /// The most data files one plan has.
@@ -66,7 +69,7 @@ impl Iceberg {
                 self.assemble(&entry, &location, metadata)?
             }
         };
-        Ok(IcebergTable { entry, revision, table })
+        Ok(IcebergTable { entry, revision, table, manifests: self.manifests.clone() })
     }
 
     /// The table whose metadata lies, or is about to lie, at `location`; kept for the next load.
@@ -85,8 +88,15 @@ impl Iceberg {
             .runtime(Runtime::try_current()?)
             .build()?;
         let mut loaded = self.loaded();
-        if loaded.len() == TABLES_CACHED_MAX {
-            loaded.pop_front();
+        let id = table.metadata().uuid();
+        let versions = |(_, known): &&(String, ::iceberg::table::Table)| known.metadata().uuid() == id;
+        let oldest = if loaded.iter().filter(versions).count() >= VERSIONS_CACHED_MAX {
+            loaded.iter().position(|known| versions(&known))
+        } else {
+            (loaded.len() == TABLES_CACHED_MAX).then_some(0)
+        };
+        if let Some(oldest) = oldest {
+            loaded.remove(oldest);
         }
         loaded.push_back((location.to_owned(), table.clone()));
         Ok(table)
@@ -217,15 +227,17 @@ impl IcebergTable {
 
 /// Branches and tags by name. The metadata keeps its map to itself, but writes it down.
 pub fn references(metadata: &TableMetadata) -> Result<BTreeMap<String, SnapshotReference>, IcebergError> {
+    #[derive(Deserialize)]
+    struct Named {
+        // The first format version has none.
+        refs: Option<BTreeMap<String, SnapshotReference>>,
+    }
     let unreadable = |error: serde_json::Error| {
         IcebergError::Invalid(format!("the table's branches and tags cannot be read: {error}"))
     };
-    let mut json = serde_json::to_value(metadata).map_err(unreadable)?;
-    let mut found = match json["refs"].take() {
-        // The first format version has none.
-        Value::Null => BTreeMap::new(),
-        refs => serde_json::from_value(refs).map_err(unreadable)?,
-    };
+    let json = serde_json::to_vec(metadata).map_err(unreadable)?;
+    let named: Named = serde_json::from_slice(&json).map_err(unreadable)?;
+    let mut found = named.refs.unwrap_or_default();
     if let Some(current) = metadata.current_snapshot_id() {
         let retention = SnapshotRetention::branch(None, None, None);
         found.entry(MAIN_BRANCH.to_owned()).or_insert(SnapshotReference::new(current, retention));

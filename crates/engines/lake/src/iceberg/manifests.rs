@@ -1,8 +1,8 @@
 //! The manifests of a new snapshot: those of the snapshot before, without what was removed, with what was
 //! added, and merged before they are many.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::iceberg::spec::{
     DataFile, ManifestContentType, ManifestEntryRef, ManifestFile, ManifestListWriter, ManifestStatus,
@@ -26,6 +26,11 @@ const MERGE_ENABLED_PROPERTY: &str = "commit.manifest-merge.enabled";
 /// Manifests read at the same time.
 const READS_CONCURRENT: usize = 8;
 
+/// Entries of manifests kept in memory for all tables together, one or two kilobytes each.
+const ENTRIES_CACHED_MAX: usize = 20_000;
+/// Looking one up goes through all of them.
+const MANIFESTS_CACHED_MAX: usize = 1_000;
+
 pub(super) struct Built {
     pub(super) manifests: Vec<ManifestFile>,
     /// The files that were removed.
@@ -33,7 +38,51 @@ pub(super) struct Built {
 }
 
 /// One manifest with all of its entries.
-pub(super) type Loaded = (ManifestFile, Vec<ManifestEntryRef>);
+pub(super) type Loaded = (ManifestFile, Entries);
+
+type Entries = Arc<Vec<ManifestEntryRef>>;
+
+/// Manifests as they were read: every commit and every round of upkeep goes through those of the current snapshot,
+/// and a manifest never changes its content. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cache {
+    read: Arc<Mutex<Read>>,
+}
+
+#[derive(Debug, Default)]
+struct Read {
+    /// By location, the latest used last.
+    manifests: VecDeque<(String, Entries)>,
+    entries: usize,
+}
+
+impl Cache {
+    fn get(&self, location: &str) -> Option<Entries> {
+        let mut read = self.read();
+        let at = read.manifests.iter().rposition(|(known, _)| known == location)?;
+        let found = read.manifests.remove(at)?;
+        let entries = Arc::clone(&found.1);
+        read.manifests.push_back(found);
+        Some(entries)
+    }
+
+    fn put(&self, location: &str, entries: Entries) {
+        let mut read = self.read();
+        if entries.len() > ENTRIES_CACHED_MAX || read.manifests.iter().any(|(known, _)| known == location) {
+            return;
+        }
+        read.entries += entries.len();
+        read.manifests.push_back((location.to_owned(), entries));
+        while read.entries > ENTRIES_CACHED_MAX || read.manifests.len() > MANIFESTS_CACHED_MAX {
+            let Some((_, oldest)) = read.manifests.pop_front() else { break };
+            read.entries -= oldest.len();
+        }
+    }
+
+    fn read(&self) -> MutexGuard<'_, Read> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The manifests of a snapshot, by default the current one.
 pub(super) async fn of_snapshot(
@@ -55,7 +104,12 @@ pub(super) async fn load(
     manifests: Vec<ManifestFile>,
 ) -> Result<Vec<Loaded>, IcebergError> {
     let read = manifests.into_iter().map(|manifest| async move {
+        if let Some(entries) = table.manifests.get(&manifest.manifest_path) {
+            return Ok((manifest, entries));
+        }
         let (entries, _) = manifest.load_manifest(table.table.file_io()).await?.into_parts();
+        let entries = Arc::new(entries);
+        table.manifests.put(&manifest.manifest_path, Arc::clone(&entries));
         Ok::<_, IcebergError>((manifest, entries))
     });
     stream::iter(read).buffered(READS_CONCURRENT).try_collect().await

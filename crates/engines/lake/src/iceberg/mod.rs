@@ -27,6 +27,7 @@ mod error;
 mod evolve;
 mod expire;
 mod files;
+mod index;
 mod keys;
 mod load;
 mod manifests;
@@ -58,10 +59,11 @@ pub use data::{DataSettings, DataWriter, NewFile, Placed};
 pub use error::IcebergError;
 pub use evolve::{COLUMNS_MAX, evolved, inferred};
 pub use expire::{ExpireSettings, Expired};
+pub use index::KEYS_MAX;
 pub use load::{SnapshotInfo, references};
 pub use schema::{PartitionBy, from_columns, hive_type, to_arrow};
-pub use upkeep::{UPKEEP_PROPERTY, UpkeepSettings, UpkeepStatus};
-pub use upsert::{IndexChange, KEYS_MAX, RowOperation, UpsertWriter, Upserts};
+pub use upkeep::{COMPACTION_PROPERTY, UPKEEP_PROPERTY, UpkeepSettings, UpkeepStatus};
+pub use upsert::{IndexChange, RowOperation, UpsertWriter, Upserts};
 
 use crate::catalog::Catalog;
 use crate::model::Table;
@@ -74,6 +76,8 @@ pub const PREVIOUS_METADATA_LOCATION: &str = "previous_metadata_location";
 
 /// Tables kept in memory as they were loaded, with what was read of their manifests.
 const TABLES_CACHED_MAX: usize = 64;
+/// Of these, versions of one table: the current one, and the one before for whoever was about to read it.
+const VERSIONS_CACHED_MAX: usize = 2;
 
 /// The Iceberg tables of this node. Cheap to clone.
 #[derive(Clone)]
@@ -84,7 +88,8 @@ pub struct Iceberg {
     /// By metadata location, which never changes its content; the latest used last.
     loaded: Arc<Mutex<VecDeque<(String, ::iceberg::table::Table)>>>,
     /// By the table's UUID, for tables that were upserted into.
-    indexes: Arc<Mutex<HashMap<u128, upsert::KeyIndex>>>,
+    indexes: Arc<Mutex<HashMap<u128, index::SharedIndex>>>,
+    manifests: manifests::Cache,
     secret: keys::Secret,
     upkeep: upkeep::Upkeep,
 }
@@ -98,6 +103,7 @@ pub struct IcebergTable {
     pub(crate) revision: Revision,
     /// Metadata and files as the `iceberg` crate sees them.
     pub table: ::iceberg::table::Table,
+    manifests: manifests::Cache,
 }
 
 impl Iceberg {
@@ -109,6 +115,7 @@ impl Iceberg {
             rt,
             loaded: Arc::default(),
             indexes: Arc::default(),
+            manifests: manifests::Cache::default(),
             secret,
             upkeep: upkeep::Upkeep::default(),
         }
@@ -119,7 +126,7 @@ impl Iceberg {
         storage::file_io(&self.objects)
     }
 
-    fn indexes(&self) -> MutexGuard<'_, HashMap<u128, upsert::KeyIndex>> {
+    fn indexes(&self) -> MutexGuard<'_, HashMap<u128, index::SharedIndex>> {
         self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -58,7 +58,11 @@ impl World {
 
     /// Appends these JSON rows in one commit.
     pub(super) async fn append(&self, rows: &[&str]) -> IcebergTable {
-        let table = self.load().await;
+        self.append_to("orders", rows).await
+    }
+
+    pub(super) async fn append_to(&self, name: &str, rows: &[&str]) -> IcebergTable {
+        let table = self.iceberg().load(&self.scope, "shop", name).await.unwrap();
         let files = self.write(&table, rows).await;
         self.commit(table, files, Change::default()).await.unwrap()
     }

@@ -14,17 +14,14 @@ use std::sync::Arc;
 
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use futures::StreamExt;
 use names::Scope;
 use objects::Staged;
 
 use super::commit::{AddedFile, Change};
-use super::files::{LiveFile, LiveFiles, read, read_deletes};
-use super::keys::{KeyHash, hashes};
+use super::files::{LiveFile, LiveFiles, read_deletes};
+use super::index::{KEYS_MAX, Place, SharedIndex, locked, narrow};
+use super::keys::{KeyHash, KeyMap, hashes};
 use super::{DataWriter, Iceberg, IcebergError, IcebergTable, NewFile};
-
-/// The most keys an index holds: 48 bytes each, in memory. Larger tables are refused, not truncated.
-pub const KEYS_MAX: usize = 50_000_000;
 
 /// What a record means for the row with its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,25 +30,6 @@ pub enum RowOperation {
     Upsert,
     /// There is no row any more.
     Delete,
-}
-
-/// A row, by file and position within it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    file: u32,
-    position: u32,
-}
-
-/// Where each key of a table lies at one snapshot.
-#[derive(Debug, Default)]
-pub(super) struct KeyIndex {
-    snapshot: Option<i64>,
-    key_ids: Vec<i32>,
-    /// Locations; a [`Place`] counts into them.
-    files: Vec<Arc<str>>,
-    places: HashMap<KeyHash, Place>,
-    /// Further rows of keys that are not unique: another writer only appended.
-    more: HashMap<KeyHash, Vec<Place>>,
 }
 
 /// Rows on their way into a table with unique keys, in the order in which they win.
@@ -63,7 +41,7 @@ pub struct UpsertWriter {
     /// Files of this writer, by the order in which they were first written to.
     files: Vec<Arc<str>>,
     /// The last event of each key; the place counts into `files`.
-    last: HashMap<KeyHash, Option<Place>>,
+    last: KeyMap<Option<Place>>,
     /// Rows of this writer that a later one replaced.
     replaced: Vec<Place>,
 }
@@ -72,7 +50,7 @@ pub struct UpsertWriter {
 pub struct Upserts {
     key_ids: Vec<i32>,
     files: Vec<Arc<str>>,
-    last: HashMap<KeyHash, Option<Place>>,
+    last: KeyMap<Option<Place>>,
     replaced: Vec<Place>,
     /// What was written, by location.
     data: Vec<LiveFile>,
@@ -80,9 +58,11 @@ pub struct Upserts {
 
 /// What becomes of the index when the commit of some upserts is published.
 pub struct IndexChange {
-    index: KeyIndex,
+    index: SharedIndex,
+    /// The snapshot that the commit was planned on.
+    base: Option<i64>,
     files: Vec<Arc<str>>,
-    last: HashMap<KeyHash, Option<Place>>,
+    last: KeyMap<Option<Place>>,
 }
 
 impl Iceberg {
@@ -112,7 +92,7 @@ impl Iceberg {
             key_columns,
             key_ids,
             files: Vec::new(),
-            last: HashMap::new(),
+            last: KeyMap::default(),
             replaced: Vec::new(),
         })
     }
@@ -131,12 +111,7 @@ impl Iceberg {
             let file = &upserts.files[place.file as usize];
             deletes.entry(Arc::clone(file)).or_default().push(u64::from(place.position));
         }
-        for key in upserts.last.keys() {
-            for place in index.places.get(key).into_iter().chain(index.more.get(key).into_iter().flatten()) {
-                let file = &index.files[place.file as usize];
-                deletes.entry(Arc::clone(file)).or_default().push(u64::from(place.position));
-            }
-        }
+        locked(&index).find(upserts.last.keys(), &mut deletes);
         let mut change = Change::default();
         let mut staged = Vec::new();
         let new: HashMap<&str, &LiveFile> =
@@ -168,29 +143,23 @@ impl Iceberg {
             change.added.push(AddedFile { file, spec_id });
         }
         let (files, last) = (upserts.files.clone(), upserts.last.clone());
-        Ok((change, staged, IndexChange { index, files, last }))
+        Ok((change, staged, IndexChange { index, base: table.snapshot_id(), files, last }))
     }
 
     /// Takes note that a commit of upserts was published; `table` is what it made of the table. To be called
     /// after success only: without it the next commit reads the key columns again.
     pub fn upserted(&self, table: &IcebergTable, change: IndexChange) {
-        let IndexChange { mut index, files, last } = change;
-        let base = index.files.len();
-        index.files.extend(files);
-        for (key, place) in last {
-            index.more.remove(&key);
-            match place {
-                Some(Place { file, position }) => {
-                    let file = u32::try_from(base + file as usize).expect("files are few");
-                    index.places.insert(key, Place { file, position });
-                }
-                None => {
-                    index.places.remove(&key);
-                }
+        let IndexChange { index, base, files, last } = change;
+        {
+            let mut index = locked(&index);
+            if index.snapshot != base {
+                // It follows another commit by now; the next one finds that it is not the table's.
+                return;
             }
+            index.take(files, last);
+            index.snapshot = table.snapshot_id();
         }
-        index.snapshot = table.snapshot_id();
-        self.indexes().insert(table.metadata().uuid().as_u128(), index);
+        self.keep_index(table, index, KEYS_MAX);
     }
 
     /// Commits the rows in one snapshot, again if another writer was faster.
@@ -235,61 +204,6 @@ impl Iceberg {
         }
         Err(IcebergError::Conflict { database: table.entry.database, table: table.entry.name })
     }
-
-    /// The index for the table's current snapshot: the one in memory, or one read from its files. It is taken
-    /// out, so that a failed commit leaves none that could be wrong.
-    async fn index_of(
-        &self,
-        table: &IcebergTable,
-        live: &LiveFiles,
-        key_ids: &[i32],
-    ) -> Result<KeyIndex, IcebergError> {
-        let known = self.indexes().remove(&table.metadata().uuid().as_u128());
-        if let Some(index) = known
-            && index.snapshot == table.snapshot_id()
-            && index.key_ids == key_ids
-        {
-            return Ok(index);
-        }
-        self.build_index(table, live, key_ids).await
-    }
-
-    async fn build_index(
-        &self,
-        table: &IcebergTable,
-        live: &LiveFiles,
-        key_ids: &[i32],
-    ) -> Result<KeyIndex, IcebergError> {
-        let io = table.table.file_io();
-        let deleted = live.deleted(io).await?;
-        let mut index =
-            KeyIndex { snapshot: table.snapshot_id(), key_ids: key_ids.to_vec(), ..KeyIndex::default() };
-        let mut files: Vec<&LiveFile> = live.data.values().collect();
-        files.sort_by(|a, b| a.file.file_path().cmp(b.file.file_path()));
-        for LiveFile { file, .. } in files {
-            let number = u32::try_from(index.files.len()).expect("files are few");
-            index.files.push(file.file_path().into());
-            let mut gone = deleted.get(file.file_path()).into_iter().flatten().copied().peekable();
-            let mut position: u64 = 0;
-            let mut batches = read(io, file, Some(key_ids)).await?;
-            while let Some(rows) = batches.next().await.transpose()? {
-                let columns = columns_by_id(&rows, key_ids)?;
-                for key in hashes(&rows, &columns, self.secret)? {
-                    if gone.next_if_eq(&position).is_none() {
-                        let place = Place { file: number, position: narrow(position)? };
-                        if let Some(other) = index.places.insert(key, place) {
-                            index.more.entry(key).or_default().push(other);
-                        }
-                    }
-                    position += 1;
-                }
-                if index.places.len() > KEYS_MAX {
-                    return Err(IcebergError::TooMany { limit: KEYS_MAX, what: "keys" });
-                }
-            }
-        }
-        Ok(index)
-    }
 }
 
 impl UpsertWriter {
@@ -304,7 +218,8 @@ impl UpsertWriter {
         operations: &[RowOperation],
     ) -> Result<(), IcebergError> {
         let keys = hashes(&rows, &self.key_columns, self.iceberg.secret)?;
-        let mut winners: HashMap<KeyHash, usize> = HashMap::with_capacity(keys.len());
+        let mut winners: KeyMap<usize> = KeyMap::default();
+        winners.reserve(keys.len());
         for (row, key) in keys.iter().enumerate() {
             winners.insert(*key, row);
         }
@@ -363,87 +278,9 @@ impl UpsertWriter {
     }
 }
 
-fn narrow(position: u64) -> Result<u32, IcebergError> {
-    u32::try_from(position)
-        .map_err(|_| IcebergError::TooMany { limit: u32::MAX as usize, what: "rows in a file" })
-}
-
-/// The places of the fields with these ids.
-fn columns_by_id(rows: &RecordBatch, ids: &[i32]) -> Result<Vec<usize>, IcebergError> {
-    let schema = rows.schema();
-    let id_of =
-        |at: usize| schema.field(at).metadata().get("PARQUET:field_id").and_then(|id| id.parse().ok());
-    let place = |id: &i32| (0..schema.fields().len()).find(|&at| id_of(at) == Some(*id));
-    let missing = |id: &i32| IcebergError::Invalid(format!("a data file lacks the key's field {id}"));
-    ids.iter().map(|id| place(id).ok_or_else(|| missing(id))).collect()
-}
-
-/// Where a rewrite put the rows of old files.
-#[derive(Debug, Default)]
-pub(super) struct Moved {
-    /// By old file, in the order of its rows that were left.
-    files: HashMap<Arc<str>, Vec<Run>>,
-}
-
-/// Consecutive rows that stayed consecutive.
-#[derive(Debug)]
-struct Run {
-    file: Arc<str>,
-    first: u64,
-    rows: u64,
-}
-
-impl Moved {
-    /// The next rows of `from` that were left.
-    pub(super) fn add(&mut self, from: &Arc<str>, placed: super::Placed) {
-        let run = Run { file: placed.file, first: placed.first, rows: placed.rows.num_rows() as u64 };
-        self.files.entry(Arc::clone(from)).or_default().push(run);
-    }
-}
-
-impl Iceberg {
-    /// Follows a rewrite with the index, if there is one for the snapshot before. Of an old file's rows, those
-    /// in the index are exactly those that were left, in the same order.
-    pub(super) fn index_moved(&self, before: &IcebergTable, after: &IcebergTable, moved: &Moved) {
-        let mut indexes = self.indexes();
-        let Some(mut index) = indexes.remove(&after.metadata().uuid().as_u128()) else { return };
-        // Of a key with several rows only one is in its place: then rows cannot be followed by counting.
-        if index.snapshot == before.snapshot_id() && index.more.is_empty() {
-            index.snapshot = after.snapshot_id();
-            index.follow(moved);
-            indexes.insert(after.metadata().uuid().as_u128(), index);
-        }
-    }
-}
-
-impl KeyIndex {
-    fn follow(&mut self, moved: &Moved) {
-        let old: HashMap<u32, &Vec<Run>> = (0_u32..)
-            .zip(&self.files)
-            .filter_map(|(number, file)| Some((number, moved.files.get(file)?)))
-            .collect();
-        let mut left: HashMap<u32, Vec<(u32, KeyHash)>> = HashMap::new();
-        for (key, place) in &self.places {
-            if old.contains_key(&place.file) {
-                left.entry(place.file).or_default().push((place.position, *key));
-            }
-        }
-        for (number, mut rows) in left {
-            rows.sort_unstable();
-            let mut rows = rows.into_iter();
-            for run in old[&number] {
-                let known = self.files.iter().rposition(|file| *file == run.file);
-                let file = known.unwrap_or_else(|| {
-                    self.files.push(Arc::clone(&run.file));
-                    self.files.len() - 1
-                });
-                let file = u32::try_from(file).expect("files are few");
-                let positions = run.first..run.first + run.rows;
-                for (position, (_, key)) in positions.zip(rows.by_ref().take(run.rows as usize)) {
-                    let position = u32::try_from(position).expect("positions were counted before");
-                    self.places.insert(key, Place { file, position });
-                }
-            }
-        }
+#[cfg(test)]
+impl IndexChange {
+    pub(super) fn is_of(&self, index: &SharedIndex) -> bool {
+        Arc::ptr_eq(&self.index, index)
     }
 }

@@ -1,9 +1,14 @@
 use std::collections::HashMap;
+use std::future::ready;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::iceberg::spec::{DataContentType, DataFileBuilder, DataFileFormat, Struct};
 use arrow::array::{ArrayRef, Int64Array, StringArray};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use meta::faults::Faults;
 use objects::{ListRequest, PutOptions};
 
 use super::*;
@@ -213,4 +218,98 @@ async fn files_that_other_engines_deleted_from_are_rewritten_too() {
     let again: Vec<_> = (0..8).flat_map(|id| [row(id), row(100 + id)]).collect();
     let table = world.upsert(iceberg, &[again]).await.unwrap();
     assert_eq!(rows(&table, None).await.len(), 17, "each key has one row, wherever it was");
+}
+
+#[tokio::test]
+async fn a_round_spends_its_budget_on_those_that_waited_longest_and_the_others_wait() {
+    let world = World::new().await;
+    let iceberg = world.iceberg();
+    let columns = [Column::new("id", "bigint")];
+    for name in ["b", "a"] {
+        let creation = Creation::new("shop", name, format!("s3://lake/{name}"), &columns).unwrap();
+        iceberg.create(&world.scope, creation).await.unwrap();
+        for id in 0..6 {
+            world.clock.advance(Duration::from_secs(1));
+            world.append_to(name, &[&format!(r#"{{"id":{id}}}"#)]).await;
+        }
+    }
+    let files = async |name: &str| {
+        let table = iceberg.load(&world.scope, "shop", name).await.unwrap();
+        table.plan(None, None, None).await.unwrap().len()
+    };
+    let settings = UpkeepSettings { round_bytes_max: 1, ..UpkeepSettings::default() };
+    iceberg.upkeep_round(&settings).await;
+    assert_eq!((files("b").await, files("a").await), (1, 6));
+    world.clock.advance(Duration::from_secs(60));
+    let told: Vec<_> = iceberg
+        .upkeep_status()
+        .into_iter()
+        .map(|(_, _, table, status)| {
+            let lag = status.pending.map(|since| world.rt.now().saturating_since(since).as_secs());
+            (table, status.compacted.commits, status.compacted.files_before, lag, status.running)
+        })
+        .collect();
+    // The rewrite of one is a commit that the next round looks after.
+    assert_eq!(told, [("a".to_owned(), 0, 0, Some(65), false), ("b".to_owned(), 1, 6, Some(60), false)]);
+    iceberg.upkeep_round(&settings).await;
+    assert_eq!(files("a").await, 1);
+}
+
+/// Counts what is read and written.
+#[derive(Default)]
+struct Count(AtomicU64);
+
+impl Faults for Count {
+    fn before(&self, _operation: &'static str) -> BoxFuture<'_, std::io::Result<()>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        ready(Ok(())).boxed()
+    }
+
+    fn after(&self, _operation: &'static str) -> BoxFuture<'_, std::io::Result<()>> {
+        ready(Ok(())).boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_commit_and_a_round_of_upkeep_do_as_much_with_many_snapshots_as_with_few() {
+    let world = World::new().await;
+    world.create(&[("id", "bigint"), ("value", "int")], &[]).await;
+    let count = Arc::new(Count::default());
+    let lake = Lake::new(
+        world.meta.with_faults(count.clone()),
+        world.lake.objects().with_faults(count.clone()),
+        world.rt.clone(),
+    );
+    let settings = |keep_max| UpkeepSettings {
+        expire: ExpireSettings { keep_max, ..ExpireSettings::default() },
+        ..UpkeepSettings::default()
+    };
+    // The most operations that ten commits and a round of upkeep take.
+    let tens = async |count: &Count, keep_max: usize, tens: usize| {
+        let mut most = 0;
+        for _ in 0..tens {
+            let before = count.0.load(Ordering::SeqCst);
+            for _ in 0..10 {
+                world.clock.advance(Duration::from_secs(60));
+                let table = lake.iceberg().load(&world.scope, "shop", "orders").await.unwrap();
+                let files = world.write(&table, &[r#"{"id":1,"value":1}"#]).await;
+                let (staged, added): (Vec<_>, Vec<_>) = files
+                    .into_iter()
+                    .map(|new| (new.staged, AddedFile { file: new.file, spec_id: new.spec_id }))
+                    .unzip();
+                let change = Change::append(added);
+                lake.iceberg().commit(&world.scope, table, &change, staged, Txn::new()).await.unwrap();
+            }
+            lake.iceberg().upkeep_round(&settings(keep_max)).await;
+            most = most.max(count.0.load(Ordering::SeqCst) - before);
+        }
+        most
+    };
+    // The first rounds look for orphans and have nothing to merge or expire.
+    tens(&count, 10, 4).await;
+    let few = tens(&count, 10, 4).await;
+    tens(&count, 100, 12).await;
+    assert!(world.load().await.snapshots().len() >= 100);
+    let many = tens(&count, 100, 4).await;
+    assert!(many <= few * 5 / 4, "{many} operations with 100 snapshots, {few} with 10");
 }

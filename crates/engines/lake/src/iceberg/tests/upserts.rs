@@ -58,6 +58,30 @@ async fn another_writer_between_reading_and_commit_is_seen() {
     assert_eq!(rows(&table, None).await, ["1|3", "2|3"]);
 }
 
+#[tokio::test]
+async fn a_lost_race_does_not_cost_the_index_and_those_not_used_for_longest_make_room() {
+    let world = World::new().await;
+    let iceberg = world.iceberg();
+    let first = world.create(&[("id", "bigint"), ("value", "int")], &[]).await;
+    let table = world.upsert(iceberg, &[(0..9).map(|id| row(id, 1)).collect()]).await.unwrap();
+    let (upserts, staged) = world.upserts(iceberg, &table, &[vec![row(1, 2)]]).await;
+    let lost = iceberg.plan_upserts(&table, &upserts).await.unwrap();
+    drop((lost, staged));
+    let (_, _, kept) = iceberg.plan_upserts(&table, &upserts).await.unwrap();
+    let known = iceberg.indexes().get(&table.metadata().uuid().as_u128()).cloned().unwrap();
+    assert!(kept.is_of(&known), "it is still there");
+
+    let columns = [Column::new("id", "bigint")];
+    let creation = Creation::new("shop", "more", "s3://lake/more", &columns).unwrap();
+    let other = iceberg.create(&world.scope, creation).await.unwrap();
+    iceberg.keep_index(&other, Arc::default(), 9);
+    assert_eq!(iceberg.indexes().len(), 2, "there is room for both");
+    iceberg.keep_index(&other, Arc::default(), 8);
+    assert!(!iceberg.indexes().contains_key(&first.metadata().uuid().as_u128()));
+    let table = world.upsert(iceberg, &[vec![deletion(1)]]).await.unwrap();
+    assert_eq!(rows(&table, None).await.len(), 8, "what was forgotten is read again");
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     /// One commit of several chunks; `None` deletes.
