@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use log::Offset;
-use parking_lot::Mutex;
 use rt::{Rt, Task};
 use tokio::sync::watch;
 
@@ -16,12 +15,12 @@ use crate::encode::{Payload, archived_name};
 use crate::failpoints::at;
 use crate::lanes::{Done, Lanes};
 use crate::output::{Output, Sealed};
-use crate::parts::Parts;
+use crate::parts::{Live, Partitions, Parts};
 use crate::plan::Plan;
 use crate::reader::{CHUNK_BYTES, Chunk, Reader};
 use crate::records::{Count, Errors, Failures, Refusal, Tally};
 use crate::reject::{Attempt, Cause, FailureKind};
-use crate::requests::{Progress, Refused, Requests};
+use crate::requests::{Refused, Requests};
 use crate::tables::lanes::{TableBatch, TableLanes};
 use crate::{Compression, Encode, FlowError};
 
@@ -101,12 +100,12 @@ impl Opener {
 }
 
 impl<'a> Batch<'a> {
-    /// `progress` is what this process knows of requests that were settled, `now` how the spec encodes by now.
+    /// `live` has what this process knows of requests that were settled, `now` is how the spec encodes by now.
     pub(crate) fn new(
         parts: &'a Parts,
         plan: Arc<Plan>,
         gate: Gate,
-        progress: &Arc<Mutex<Progress>>,
+        live: &Live,
         now: &Encode,
     ) -> Result<Batch<'a>, FlowError> {
         let converter = Arc::new(Converter::new(&plan, parts)?);
@@ -118,14 +117,26 @@ impl<'a> Batch<'a> {
             read: false,
         };
         let lanes = Lanes::new(parts, plan.clone());
-        let requests = Requests::new(parts, &plan, progress, now);
+        let requests = Requests::new(parts, &plan, &live.progress, now);
         let (errors, backup, tally) = (BTreeMap::new(), None, Tally::default());
+        let partitions = Arc::clone(&live.partitions);
         let tables = match &plan.spec.encode {
             Encode::Iceberg(encode) => Some(TableLanes::new(parts, encode.as_ref().clone())),
             _ => None,
         };
-        let writing =
-            Writing { parts, plan, gate, converter, lanes, tables, requests, errors, backup, tally };
+        let writing = Writing {
+            parts,
+            plan,
+            gate,
+            converter,
+            lanes,
+            partitions,
+            tables,
+            requests,
+            errors,
+            backup,
+            tally,
+        };
         Ok(Batch { ahead, writing })
     }
 
@@ -193,6 +204,8 @@ struct Writing<'a> {
     gate: Gate,
     converter: Arc<Converter>,
     lanes: Lanes<'a>,
+    /// Told to whoever watches.
+    partitions: Arc<Partitions>,
     /// In place of lanes, if records go to a place outside.
     requests: Option<Requests<'a>>,
     /// In the place of `lanes` for rows of Iceberg tables.
@@ -215,7 +228,8 @@ impl Writing<'_> {
             return self.push_records(converted).await;
         }
         let Converted { groups, mut tally, mut failures, backup } = converted;
-        let mut admitted = Vec::with_capacity(groups.len());
+        let asked = groups.len();
+        let mut admitted = Vec::with_capacity(asked);
         for group in groups {
             if self.tables.is_some() || self.lanes.admit(&group)? {
                 admitted.push(group);
@@ -223,6 +237,7 @@ impl Writing<'_> {
                 self.refuse(group, &mut tally, &mut failures);
             }
         }
+        self.partitions.see(self.lanes.count(), admitted.len() < asked);
         self.tally.add(tally);
         for (kind, lines) in failures.lines {
             self.write_errors(kind, lines.into()).await?;

@@ -126,7 +126,7 @@ impl Delivery {
         let turn = parts.turn(&plan).await;
         self.live.enter(Phase::Delivering);
         let now = &attempt.state.spec.encode;
-        let mut batch = Batch::new(parts, plan, Gate::open(), &self.live.progress, now)?;
+        let mut batch = Batch::new(parts, plan, Gate::open(), &self.live, now)?;
         batch.produce().await?;
         Ok(Some(Produced { batch, _turn: turn }))
     }
@@ -143,7 +143,7 @@ impl Delivery {
             return Ok(None);
         };
         let (opener, gate) = Gate::closed();
-        let mut batch = Batch::new(parts, plan.clone(), gate, &self.live.progress, &plan.spec.encode)?;
+        let mut batch = Batch::new(parts, plan.clone(), gate, &self.live, &plan.spec.encode)?;
         let state = &mut attempt.state;
         // Takes the opener with it: if it fails, the batch behind the gate must not wait for ever.
         let writing = async move {

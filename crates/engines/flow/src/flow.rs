@@ -176,7 +176,10 @@ impl Flow {
             }
             pending = self.pending(&state).await;
         }
-        let condition = self.running.lock().get(id).map(|running| running.live.condition());
+        let live = self.running.lock().get(id).map(|running| Arc::clone(&running.live));
+        let condition = live.as_ref().map(|live| live.condition());
+        let partitions =
+            live.filter(|_| state.spec.partitioning.is_some()).map(|live| Arc::clone(&live.partitions));
         let ledger = state.ledger;
         let freshness = ledger
             .committed
@@ -192,6 +195,8 @@ impl Flow {
             phase: condition.as_ref().map_or(Phase::Stopped, |condition| condition.phase),
             last_error: condition.as_ref().and_then(|condition| condition.last_error.clone()),
             failures: condition.as_ref().map_or(0, |condition| condition.failures),
+            partitions: partitions.as_ref().map_or(0, |partitions| partitions.open()),
+            partitions_exceeded: partitions.is_some_and(|partitions| partitions.exceeded()),
             failed: condition.and_then(|condition| condition.failed),
         })
     }

@@ -70,6 +70,11 @@ impl<'a> Lanes<'a> {
         Ok(true)
     }
 
+    /// Partitions that have a place.
+    pub(crate) fn count(&self) -> usize {
+        self.lanes.len()
+    }
+
     /// Encodes groups that were admitted, and returns what is to be written now.
     pub(crate) async fn encode(
         &mut self,

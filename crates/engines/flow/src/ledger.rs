@@ -99,4 +99,8 @@ pub struct FlowStatus {
     pub failed: Option<Timestamp>,
     /// Attempts that failed since the process started.
     pub failures: u64,
+    /// Partitions by key of the latest batch of this process; 0 for a delivery that does not partition by keys.
+    pub partitions: u32,
+    /// That batch had records of more partitions than the delivery may open; they are rejected.
+    pub partitions_exceeded: bool,
 }

@@ -1,5 +1,6 @@
 //! What deliveries share, and the part of each that others see.
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use lake::Lake;
@@ -51,7 +52,15 @@ pub(crate) struct Live {
     pub(crate) changed: Notify,
     /// Of the batch in work, if it goes to a place outside.
     pub(crate) progress: Arc<Mutex<Progress>>,
+    pub(crate) partitions: Arc<Partitions>,
     condition: Mutex<Condition>,
+}
+
+/// The partitions by key of the latest batch.
+#[derive(Debug, Default)]
+pub(crate) struct Partitions {
+    open: AtomicU32,
+    exceeded: AtomicBool,
 }
 
 /// The right to work on a batch, until it is dropped.
@@ -146,6 +155,22 @@ impl Parts {
     }
 }
 
+impl Partitions {
+    /// How many the batch has by now, and whether it had no place for one.
+    pub(crate) fn see(&self, open: usize, exceeded: bool) {
+        self.open.store(u32::try_from(open).unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.exceeded.store(exceeded, Ordering::Relaxed);
+    }
+
+    pub(crate) fn open(&self) -> u32 {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn exceeded(&self) -> bool {
+        self.exceeded.load(Ordering::Relaxed)
+    }
+}
+
 impl Room {
     fn new(batches: usize, memory_bytes: usize) -> Room {
         let units = (memory_bytes as u64 / MEMORY_UNIT).max(1);
@@ -158,7 +183,13 @@ impl Room {
 impl Live {
     pub(crate) fn new(stop: Stop) -> Live {
         let condition = Condition { phase: Phase::Waiting, last_error: None, failed: None, failures: 0 };
-        Live { stop, changed: Notify::new(), progress: Arc::default(), condition: Mutex::new(condition) }
+        Live {
+            stop,
+            changed: Notify::new(),
+            progress: Arc::default(),
+            partitions: Arc::default(),
+            condition: Mutex::new(condition),
+        }
     }
 
     pub(crate) fn condition(&self) -> Condition {

@@ -8,6 +8,10 @@ pub const ACCOUNT: &str = "account";
 pub const REGION: &str = "region";
 pub const DELIVERY_STREAM: &str = "delivery_stream";
 
+/// Labels of everything that belongs to a table, after account and region.
+pub const DATABASE: &str = "database";
+pub const TABLE: &str = "table";
+
 const fn metric(name: &'static str, kind: Kind, public: &'static str, help: &'static str) -> Metric {
     Metric { name, kind, unit: None, public, help }
 }
@@ -73,6 +77,36 @@ macro_rules! delivery {
 pub static DELIVERY_TO_S3: Delivery = delivery!("firehose_delivery_to_s3", "DeliveryToS3", "buckets");
 pub static DELIVERY_TO_ICEBERG: Delivery =
     delivery!("firehose_delivery_to_iceberg", "DeliveryToIceberg", "Iceberg tables");
+pub static DELIVERY_TO_ICEBERG_INCOMING_ROWS: Metric = metric(
+    "firehose_delivery_to_iceberg_incoming_row_count",
+    Counter,
+    "DeliveryToIceberg.IncomingRowCount",
+    "records that were to become rows of Iceberg tables",
+);
+pub static DELIVERY_TO_ICEBERG_SUCCESSFUL_ROWS: Metric = metric(
+    "firehose_delivery_to_iceberg_successful_row_count",
+    Counter,
+    "DeliveryToIceberg.SuccessfulRowCount",
+    "records that became rows of Iceberg tables, or replaced or deleted one",
+);
+pub static DELIVERY_TO_ICEBERG_FAILED_ROWS: Metric = metric(
+    "firehose_delivery_to_iceberg_failed_row_count",
+    Counter,
+    "DeliveryToIceberg.FailedRowCount",
+    "records that went to the error output of a delivery to Iceberg tables",
+);
+pub static PARTITION_COUNT: Metric = metric(
+    "firehose_partition_count",
+    Gauge,
+    "PartitionCount",
+    "partitions by key of the latest batch: beyond the limit, records go to the error output",
+);
+pub static PARTITION_COUNT_EXCEEDED: Metric = metric(
+    "firehose_partition_count_exceeded",
+    Gauge,
+    "PartitionCountExceeded",
+    "1 if the latest batch had records of more partitions than the delivery may open",
+);
 pub static DELIVERY_TO_HTTP_ENDPOINT: Delivery =
     delivery!("firehose_delivery_to_http_endpoint", "DeliveryToHttpEndpoint", "the HTTP endpoint");
 pub static DELIVERY_TO_SPLUNK: Delivery =
@@ -215,3 +249,63 @@ pub static LOG_QUARANTINED: Metric = metric(
     "",
     "damaged batches of the log that are not served: see `mulgil log inspect`",
 );
+
+/// What is done to keep an Iceberg table in shape, since the process started.
+#[derive(Debug)]
+pub struct TableUpkeep {
+    pub compactions: Metric,
+    pub files: Metric,
+    pub bytes: Metric,
+    pub snapshots: Metric,
+    pub orphans: Metric,
+    pub failures: Metric,
+    pub running: Metric,
+    pub lag: Metric,
+}
+
+pub static UPKEEP: TableUpkeep = TableUpkeep {
+    compactions: metric(
+        "mulgil_upkeep_compactions",
+        Counter,
+        "",
+        "groups of small files of the table that were rewritten, a commit each",
+    ),
+    files: metric(
+        "mulgil_upkeep_rewritten_files",
+        Counter,
+        "",
+        "data files of the table that were rewritten",
+    ),
+    bytes: metric(
+        "mulgil_upkeep_rewritten_bytes",
+        Counter,
+        "",
+        "bytes of the data files that were rewritten",
+    ),
+    snapshots: metric(
+        "mulgil_upkeep_expired_snapshots",
+        Counter,
+        "",
+        "snapshots of the table that were forgotten: queries of the past reach back less far",
+    ),
+    orphans: metric(
+        "mulgil_upkeep_removed_orphans",
+        Counter,
+        "",
+        "files in the table's folders that no snapshot had and that were removed",
+    ),
+    failures: metric(
+        "mulgil_upkeep_failures",
+        Counter,
+        "",
+        "rounds of upkeep that ended with an error: the table grows slower to read; see the log",
+    ),
+    running: metric("mulgil_upkeep_running", Gauge, "", "1 while the table is being looked after"),
+    lag: in_unit(
+        "mulgil_upkeep_lag",
+        Gauge,
+        "seconds",
+        "",
+        "age of the oldest commit that upkeep has not looked after: growing, its budget is too small",
+    ),
+};

@@ -98,6 +98,16 @@ fn delivery(id: &FlowId, spec: &FlowSpec, status: &FlowStatus, now: Timestamp, o
         tell(&known::FAILED_CONVERSION_RECORDS, ledger.rejected_records as f64);
         tell(&known::FAILED_CONVERSION_BYTES, ledger.rejected_bytes as f64);
     }
+    if matches!(spec.encode, Encode::Iceberg(_)) {
+        let (rows, failed) = (ledger.delivered_records, ledger.rejected_records);
+        tell(&known::DELIVERY_TO_ICEBERG_INCOMING_ROWS, (rows + failed) as f64);
+        tell(&known::DELIVERY_TO_ICEBERG_SUCCESSFUL_ROWS, rows as f64);
+        tell(&known::DELIVERY_TO_ICEBERG_FAILED_ROWS, failed as f64);
+    }
+    if spec.partitioning.is_some() {
+        tell(&known::PARTITION_COUNT, f64::from(status.partitions));
+        tell(&known::PARTITION_COUNT_EXCEEDED, if status.partitions_exceeded { 1.0 } else { 0.0 });
+    }
     tell(&known::LEDGER_DELIVERED_RECORDS, ledger.delivered_records as f64);
     tell(&known::LEDGER_REJECTED_RECORDS, ledger.rejected_records as f64);
     tell(&known::LEDGER_DROPPED_RECORDS, ledger.dropped_records as f64);

@@ -37,6 +37,8 @@ async fn rows_go_to_the_partition_their_key_names_and_partitions_are_registered(
     rig.put(0, (0..30).map(|id| event(id, ["a", "b", "c"][id as usize % 3]))).await;
     rig.flow.create(&id(), &spec(500)).await.unwrap();
     rig.until_settled(30).await;
+    let status = rig.flow.status(&id()).await.unwrap();
+    assert_eq!((status.partitions, status.partitions_exceeded), (3, false));
     let folders = delivered(&rig).await;
     let expected = |rest: i64| (0..30).filter(|id| id % 3 == rest).collect::<Vec<i64>>();
     assert_eq!(
@@ -106,6 +108,7 @@ async fn partitions_beyond_the_limit_go_to_the_error_output() {
     assert_eq!(folders.len(), 4);
     assert_eq!(folders.values().map(Vec::len).sum::<usize>(), 40);
     assert_eq!((status.ledger.delivered_records, status.ledger.rejected_records), (40, 60));
+    assert_eq!((status.partitions, status.partitions_exceeded), (4, true));
     assert!(status.ledger.balances());
     for line in rig.error_lines().await {
         assert_eq!(line["reason"], "The number of active partitions has exceeded the configured limit");

@@ -44,6 +44,28 @@ async fn metrics_tell_what_came_in_what_was_delivered_and_how_old_the_rest_is() 
 }
 
 #[tokio::test]
+async fn partitions_by_key_and_rows_of_tables_are_counted_under_their_public_names() {
+    let world = World::start().await;
+    world.create("flights", super::processing::partitioned()).await;
+    put(&world, &[r#"{"origin":"LAS"}"#, r#"{"origin":"ATL"}"#, r#"{"origin":"LAS"}"#]).await;
+    world.settled("flights", 3).await;
+    assert_eq!(value(&world, "firehose_partition_count", "flights").await, Some(2.0));
+    assert_eq!(value(&world, "firehose_partition_count_exceeded", "flights").await, Some(0.0));
+    assert_eq!(
+        value(&world, "firehose_delivery_to_iceberg_successful_row_count_total", "flights").await,
+        None
+    );
+    world.ok("CreateDeliveryStream", super::tables::iceberg(json!({}))).await;
+    for name in ["incoming", "successful", "failed"] {
+        let name = format!("firehose_delivery_to_iceberg_{name}_row_count_total");
+        assert_eq!(value(&world, &name, "d").await, Some(0.0), "{name}");
+    }
+    assert_eq!(value(&world, "firehose_partition_count", "d").await, None);
+    let help = "DeliveryToIceberg.SuccessfulRowCount: records that became rows";
+    assert!(world.metrics.render().await.contains(help));
+}
+
+#[tokio::test]
 async fn the_ledger_tells_what_became_of_every_record() {
     let world = World::start().await;
     world.create("flights", conversion()).await;

@@ -18,7 +18,7 @@ fn extraction(query: &str) -> Value {
 }
 
 /// By the key `origin`.
-fn partitioned() -> Value {
+pub(super) fn partitioned() -> Value {
     json!({
         "Prefix": "raw/origin=!{partitionKeyFromQuery:origin}/",
         "ErrorOutputPrefix": "errors/!{firehose:error-output-type}/",

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::world::*;
 
-fn iceberg(settings: Value) -> Value {
+pub(super) fn iceberg(settings: Value) -> Value {
     let mut destination = json!({
         "RoleARN": ROLE,
         "CatalogConfiguration": { "CatalogARN": "arn:aws:glue:us-east-1:123456789012:catalog" },
