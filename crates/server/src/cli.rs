@@ -81,6 +81,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE", env = "MULGIL_DELIVERY_CA")]
     pub delivery_ca: Option<PathBuf>,
 
+    /// Look after Iceberg tables: rewrite small files, forget old snapshots, remove files nobody has [default: on].
+    #[arg(long, value_name = "SWITCH", env = "MULGIL_UPKEEP")]
+    pub upkeep: Option<Switch>,
+
     /// What to log: error, warn, info, debug, trace, or a filter such as flow=debug [default: info].
     #[arg(long, value_name = "FILTER", env = "MULGIL_LOG")]
     pub log: Option<String>,
@@ -95,6 +99,12 @@ pub struct ServeArgs {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]

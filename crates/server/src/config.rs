@@ -3,12 +3,14 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use lake::iceberg::UpkeepSettings;
 use names::{AccountId, Region};
 use serde::Deserialize;
 
-use crate::cli::{LogFormat, ServeArgs, ShardLimits};
+use crate::cli::{LogFormat, ServeArgs, ShardLimits, Switch};
 
 const LISTEN: &str = "127.0.0.1:4566";
 const ACCOUNT: &str = "000000000000";
@@ -35,6 +37,8 @@ pub struct Config {
     pub metrics_token: Option<Token>,
     /// Certificate authorities that endpoints of deliveries may use beside the system's, PEM.
     pub delivery_ca: Option<PathBuf>,
+    /// How Iceberg tables are kept in shape.
+    pub upkeep: UpkeepSettings,
     pub log: String,
     pub log_format: LogFormat,
 }
@@ -90,6 +94,8 @@ struct File {
     metrics: MetricsFile,
     #[serde(default)]
     delivery: DeliveryFile,
+    #[serde(default)]
+    upkeep: UpkeepFile,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -118,6 +124,27 @@ struct MetricsFile {
 #[serde(deny_unknown_fields)]
 struct DeliveryFile {
     ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UpkeepFile {
+    enabled: Option<bool>,
+    interval_seconds: Option<u64>,
+    round_bytes: Option<u64>,
+    memory_bytes: Option<usize>,
+}
+
+impl UpkeepFile {
+    fn settings(&self, switch: Option<Switch>) -> UpkeepSettings {
+        let mut settings = UpkeepSettings::default();
+        let switch = switch.map(|switch| switch == Switch::On);
+        settings.enabled = switch.or(self.enabled).unwrap_or(settings.enabled);
+        settings.interval = self.interval_seconds.map_or(settings.interval, Duration::from_secs);
+        settings.round_bytes_max = self.round_bytes.unwrap_or(settings.round_bytes_max);
+        settings.compact.memory_bytes_max = self.memory_bytes.unwrap_or(settings.compact.memory_bytes_max);
+        settings
+    }
 }
 
 impl Config {
@@ -153,6 +180,7 @@ impl Config {
             tls: tls_files(args)?.or(file.tls),
             metrics_token: environment("MULGIL_METRICS_TOKEN").map(Token).or(file.metrics.token),
             delivery_ca: args.delivery_ca.clone().or(file.delivery.ca),
+            upkeep: file.upkeep.settings(args.upkeep),
             log: args.log.clone().or(file.log).unwrap_or_else(|| LOG.to_owned()),
             log_format: args.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         };
@@ -266,6 +294,17 @@ mod tests {
         assert_eq!(with_file("kinesis.limits = 'aws'", args()).unwrap().kinesis_limits, ShardLimits::Aws);
         let error = with_file("kinesis.limits = 'none'", args()).unwrap_err();
         assert!(format!("{error:#}").contains("machine"), "{error:#}");
+    }
+
+    #[test]
+    fn upkeep_has_a_switch_and_a_budget() {
+        assert!(Config::load(&args()).unwrap().upkeep.enabled);
+        let text = "[upkeep]\nenabled = false\ninterval_seconds = 5\nround_bytes = 7\nmemory_bytes = 8";
+        let upkeep = with_file(text, args()).unwrap().upkeep;
+        assert_eq!((upkeep.enabled, upkeep.interval), (false, Duration::from_secs(5)));
+        assert_eq!((upkeep.round_bytes_max, upkeep.compact.memory_bytes_max), (7, 8));
+        let on = ServeArgs { upkeep: Some(Switch::On), ..args() };
+        assert!(with_file(text, on).unwrap().upkeep.enabled);
     }
 
     #[test]

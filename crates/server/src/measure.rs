@@ -6,8 +6,11 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
+use lake::iceberg::Iceberg;
 use log::Log;
+use metrics::names::TableUpkeep;
 use metrics::{Labels, Metric, Metrics, Sample, Source, names};
+use rt::Rt;
 
 use crate::config::Config;
 
@@ -86,5 +89,48 @@ impl Source for LogFigures {
             figures.into_iter().map(sample).collect()
         }
         .boxed()
+    }
+}
+
+/// What upkeep did to every table since the process started.
+pub(crate) struct UpkeepFigures {
+    pub(crate) rt: Rt,
+    pub(crate) iceberg: Iceberg,
+}
+
+impl Source for UpkeepFigures {
+    fn samples(&self) -> BoxFuture<'_, Vec<Sample>> {
+        async move { self.figures() }.boxed()
+    }
+}
+
+impl UpkeepFigures {
+    fn figures(&self) -> Vec<Sample> {
+        let now = self.rt.now();
+        let TableUpkeep { compactions, files, bytes, snapshots, orphans, failures, running, lag } =
+            &names::UPKEEP;
+        let mut samples = Vec::new();
+        for (scope, database, table, status) in self.iceberg.upkeep_status() {
+            let labels: Labels = vec![
+                (names::ACCOUNT, scope.account.as_str().to_owned()),
+                (names::REGION, scope.region.as_str().to_owned()),
+                (names::DATABASE, database),
+                (names::TABLE, table),
+            ];
+            let lag_seconds = status.pending.map_or(0.0, |since| now.saturating_since(since).as_secs_f64());
+            let figures: [(&'static Metric, f64); 8] = [
+                (compactions, status.compacted.commits as f64),
+                (files, status.compacted.files_before as f64),
+                (bytes, status.compacted.bytes_before as f64),
+                (snapshots, status.snapshots_expired as f64),
+                (orphans, status.orphans_removed as f64),
+                (failures, status.failures as f64),
+                (running, f64::from(u8::from(status.running))),
+                (lag, lag_seconds),
+            ];
+            let sample = |(metric, value)| Sample { metric, labels: labels.clone(), value };
+            samples.extend(figures.into_iter().map(sample));
+        }
+        samples
     }
 }

@@ -12,7 +12,6 @@ use flow::{Flow, FlowSettings};
 use glue::Glue;
 use kinesis::{Kinesis, KinesisSettings};
 use lake::Lake;
-use lake::iceberg::UpkeepSettings;
 use log::{Log, LogSettings};
 use meta::Meta;
 use metrics::Metrics;
@@ -66,8 +65,8 @@ async fn engines(config: &Config, data_dir: &DataDir, rt: &Rt) -> Result<Engines
     let objects = Objects::open(&path.join("objects"), meta.clone(), rt.clone()).await?;
     let log = Log::open(&path.join("log"), meta.clone(), rt.clone(), LogSettings::default()).await?;
     let lake = Lake::new(meta.clone(), objects.clone(), rt.clone());
-    let iceberg = lake.iceberg().clone();
-    rt.spawn("iceberg upkeep", async move { iceberg.run_upkeep(UpkeepSettings::default()).await });
+    let (iceberg, upkeep) = (lake.iceberg().clone(), config.upkeep.clone());
+    rt.spawn("iceberg upkeep", async move { iceberg.run_upkeep(upkeep).await });
     let settings = QuerySettings { spill_directory: Some(path.join("spill")), ..QuerySettings::default() };
     let query = Engine::new(rt.clone(), lake.clone(), settings);
     let flow = Flow::new(
@@ -81,6 +80,7 @@ async fn engines(config: &Config, data_dir: &DataDir, rt: &Rt) -> Result<Engines
     .with_outlet(Arc::new(endpoints(config, rt)?));
     let metrics = Metrics::new();
     metrics.watch(measure::LogFigures(log.clone()));
+    metrics.watch(measure::UpkeepFigures { rt: rt.clone(), iceberg: lake.iceberg().clone() });
     Ok(Engines { meta, objects, log, lake, query, flow, metrics })
 }
 

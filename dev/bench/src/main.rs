@@ -13,6 +13,7 @@ mod events;
 mod fanout;
 mod freshness;
 mod ingest;
+mod keys;
 mod peers;
 mod query;
 mod reads;
@@ -56,6 +57,7 @@ enum Section {
     Together,
     Freshness,
     Upkeep,
+    Keys,
     Reads,
     Fanout,
     Shards,
@@ -92,6 +94,9 @@ async fn main() -> Result<()> {
     }
     if asked(Section::Upkeep) {
         upkeep::run(&args.scratch).await?;
+    }
+    if asked(Section::Keys) {
+        keys::run(&args.scratch).await?;
     }
     if asked(Section::Reads) {
         reads::run(&args.bin, &args.scratch, args.seconds).await?;

@@ -45,13 +45,27 @@ pub async fn run(scratch: &Path) -> Result<()> {
 
     let report = Report::new(
         "A day of a commit a minute, 500 rows each, with upkeep",
-        &["hour", "commits", "rows", "data files", "snapshots", "query p50", "query p95"],
+        &[
+            "hour",
+            "commits",
+            "rows",
+            "data files",
+            "snapshots",
+            "commit p50",
+            "upkeep p50",
+            "query p50",
+            "query p95",
+        ],
     );
+    // Since the last line.
+    let (mut commits, mut rounds) = (Vec::new(), Vec::new());
     for minute in 1..=HOURS * COMMITS_AN_HOUR {
         clock.advance(Duration::from_secs(60));
-        append(&lake, &scope, &mut source).await?;
+        commits.push(append(&lake, &scope, &mut source).await?);
         if minute.is_multiple_of(UPKEEP_EVERY) {
+            let start = Instant::now();
             lake.iceberg().upkeep_round(&UpkeepSettings::default()).await;
+            rounds.push(start.elapsed());
         }
         let hour = minute / COMMITS_AN_HOUR;
         if !minute.is_multiple_of(COMMITS_AN_HOUR) || !SHOWN.contains(&hour) {
@@ -73,9 +87,13 @@ pub async fn run(scratch: &Path) -> Result<()> {
             (minute * ROWS).to_string(),
             files.to_string(),
             table.snapshots().len().to_string(),
+            millis(quantile(&mut commits, 0.5)),
+            millis(quantile(&mut rounds, 0.5)),
             millis(quantile(&mut took, 0.5)),
             millis(quantile(&mut took, 0.95)),
         ]);
+        commits.clear();
+        rounds.clear();
     }
     for (_, _, table, status) in lake.iceberg().upkeep_status() {
         if let Some(error) = status.last_error {
@@ -90,7 +108,8 @@ pub async fn run(scratch: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn append(lake: &Lake, scope: &Scope, source: &mut events::Source) -> Result<()> {
+/// Returns what the commit took, once its rows were encoded.
+async fn append(lake: &Lake, scope: &Scope, source: &mut events::Source) -> Result<Duration> {
     let iceberg = lake.iceberg();
     let table = iceberg.load(scope, "day", "events").await?;
     let mut writer = iceberg.data_writer(&table, DataSettings::default())?;
@@ -100,6 +119,7 @@ async fn append(lake: &Lake, scope: &Scope, source: &mut events::Source) -> Resu
     let files = writer.finish().await?;
     let (added, staged): (Vec<_>, Vec<_>) =
         files.into_iter().map(|new| (AddedFile { file: new.file, spec_id: new.spec_id }, new.staged)).unzip();
+    let start = Instant::now();
     iceberg.commit(scope, table, &Change::append(added), staged, Txn::new()).await?;
-    Ok(())
+    Ok(start.elapsed())
 }

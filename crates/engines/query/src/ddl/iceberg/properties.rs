@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use lake::Table;
-use lake::iceberg::{IcebergTable, UPKEEP_PROPERTY, is_iceberg};
+use lake::iceberg::{COMPACTION_PROPERTY, IcebergTable, UPKEEP_PROPERTY, is_iceberg};
 
 use super::refused;
 use crate::ddl::tables::semantic;
@@ -20,7 +20,7 @@ enum Values {
     Switch,
 }
 
-const NAMES: [(&str, &str, Values); 10] = [
+const NAMES: [(&str, &str, Values); 11] = [
     ("write_compression", "write.parquet.compression-codec", Values::Word),
     ("compression_level", "write.parquet.compression-level", Values::Number),
     ("vacuum_min_snapshots_to_keep", "history.expire.min-snapshots-to-keep", Values::Number),
@@ -35,6 +35,7 @@ const NAMES: [(&str, &str, Values); 10] = [
     ),
     ("optimize_rewrite_max_data_file_size_bytes", "write.target-file-size-bytes", Values::Number),
     (UPKEEP_PROPERTY, UPKEEP_PROPERTY, Values::Switch),
+    (COMPACTION_PROPERTY, COMPACTION_PROPERTY, Values::Switch),
 ];
 
 /// So many small files are rewritten together.
