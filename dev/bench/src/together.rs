@@ -85,7 +85,7 @@ async fn measured(bin: &Path, scratch: &Path, time: Duration, case: &Case, repor
         rt.sleep(LOOK_EVERY).await;
     }
     let whole = rt.instant().duration_since(start);
-    let objects = ledger(&client).await?["objects"].to_string();
+    let objects = ledger(&client).await?["objects"]["count"].to_string();
     report.row(&[
         case.what.into(),
         rate(bytes, took),
