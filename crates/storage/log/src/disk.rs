@@ -197,8 +197,9 @@ mod tests {
             position in 0u64..10,
         ) {
             let file = tempfile::tempfile().unwrap();
-            let pieces: Vec<Vec<u8>> =
-                lengths.iter().enumerate().map(|(n, length)| vec![n as u8 + 1; *length]).collect();
+            // Bytes that tell their place: one that was passed over shows.
+            let piece = |(n, length): (usize, &usize)| (0..*length).map(|at| (at % 251 + n) as u8).collect();
+            let pieces: Vec<Vec<u8>> = lengths.iter().enumerate().map(piece).collect();
             let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
             write_all_at(&file, &mut slices, position).unwrap();
             let mut read = vec![0; pieces.iter().map(Vec::len).sum()];
