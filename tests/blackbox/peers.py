@@ -20,6 +20,10 @@ from server import REPOSITORY, clean_environment
 HOME = REPOSITORY / "tests" / "peers"
 INSTALL_SECONDS_MAX = 600
 RUN_SECONDS_MAX = 120
+# Options of Java for short programs on few cores: the serial collector, one compiler tier (whose room for code is 48 MiB
+# unless told, too little for an engine). What the machine itself warns of must not come between answers.
+SHORT_RUN = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m",
+             "-XX:+DisplayVMOutputToStderr", "-Xlog:disable", "-Xlog:all=warning:stderr")
 
 
 def cache() -> pathlib.Path:
@@ -140,8 +144,7 @@ def java(name: str, main: str, *options: str) -> list:
     lib = jars(name)
     sources = [HOME / "java" / "src" / f"{source}.java" for source in (main, "Json")]
     classes = compiled(main.lower(), "javac", lib, *sources)
-    # The serial collector and one compiler tier: short programs on few cores.
-    return ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+    return ["java", "-Xmx256m", *SHORT_RUN,
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", *options, "-cp", f"{classes}:{lib}/*", main]
 
 
@@ -166,8 +169,7 @@ def spark(memory: str, opened: list[str]) -> list:
     lib = jars("spark")
     sources = [HOME / "java" / "src" / name for name in ("Spark.java", "Json.java")]
     classes = compiled("spark", java.with_name("javac"), lib, *sources)
-    return [java, f"-Xmx{memory}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC", *opened, "-cp",
-            f"{classes}:{lib}/*", "Spark"]
+    return [java, f"-Xmx{memory}", *SHORT_RUN, "-Duser.timezone=UTC", *opened, "-cp", f"{classes}:{lib}/*", "Spark"]
 
 
 def trino(memory: str) -> tuple[list, pathlib.Path]:
@@ -181,7 +183,7 @@ def trino(memory: str) -> tuple[list, pathlib.Path]:
         copy_jars("plugins/iceberg"), ["mkdir", "-p", "META-INF/services"],
         ["mv", "io.trino.spi.Plugin", "META-INF/services"],
         [java.with_name("jar"), "--create", "--file", "plugins/iceberg/named.jar", "META-INF"]])
-    command = [java, f"-Xmx{memory}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC",
+    command = [java, f"-Xmx{memory}", *SHORT_RUN, "-Duser.timezone=UTC",
                "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED",
                "--sun-misc-unsafe-memory-access=allow", "-Djdk.attach.allowAttachSelf=true", "-cp", f"{classes}:{lib}/*"]
     return command, plugins / "plugins"

@@ -26,7 +26,7 @@ def leases():
     lib = peers.jars("dynamodb")
     port = free_port()
     process = subprocess.Popen(
-        ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Djava.library.path={lib}",
+        ["java", "-Xmx256m", *peers.SHORT_RUN, f"-Djava.library.path={lib}",
          f"-Dsqlite4java.library.path={lib}", "-cp", f"{lib}/*",
          "com.amazonaws.services.dynamodbv2.local.main.ServerRunner", "-inMemory", "-sharedDb", "-disableTelemetry",
          "-port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
