@@ -19,10 +19,10 @@ use crate::report::{Report, mb_per_second, millis, quantile};
 use crate::stream;
 
 pub const RECORD_BYTES: usize = 500;
-const BATCH: usize = 500;
+pub const BATCH: usize = 500;
 pub const SHARDS: u32 = 8;
 /// Half of 305 MB/s in batches of 250 kB, a second.
-const HALF_LOAD_BATCHES: u32 = 610;
+pub const HALF_LOAD_BATCHES: u32 = 610;
 const CLIENTS: [usize; 3] = [1, 8, 64];
 /// Distinct bodies, so that no cache holds all of them.
 const BODIES: usize = 32;

@@ -46,6 +46,13 @@ struct Args {
     /// Where data directories are made; a real disk says more than a memory file system.
     #[arg(long, default_value = "target")]
     scratch: PathBuf,
+
+    /// Of the process that reads beside writers: the server to read from.
+    #[arg(long, hide = true)]
+    readers: Option<String>,
+
+    #[arg(long, hide = true, value_enum, default_value_t = reads::Kind::Once)]
+    kind: reads::Kind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -72,6 +79,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> Result<()> {
     server::memory::keep_freed_pages();
     let args = Args::parse();
+    if let Some(endpoint) = &args.readers {
+        println!("{}", reads::serve(endpoint, args.kind).await?);
+        return Ok(());
+    }
     let asked = |section| args.sections.is_empty() || args.sections.contains(&section);
     std::fs::create_dir_all(&args.scratch)?;
     if asked(Section::Start) {

@@ -20,6 +20,11 @@ const REGION: &str = "us-east-1";
 const READY_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(2);
 
+/// A client of the server at `endpoint` that signs with its key.
+pub fn client(endpoint: &str) -> Client {
+    Client::new(endpoint, Credentials::new(ACCESS_KEY, SECRET_KEY), REGION)
+}
+
 /// How to start a server.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -96,7 +101,7 @@ impl Server {
 
     /// A client that signs with the server's key.
     pub fn client(&self) -> Client {
-        Client::new(&self.endpoint, Credentials::new(ACCESS_KEY, SECRET_KEY), REGION)
+        client(&self.endpoint)
     }
 
     /// What programs that sign themselves find in their environment.
@@ -178,7 +183,6 @@ fn endpoint(announced: &Path) -> Option<String> {
 }
 
 async fn healthy(endpoint: &str) -> bool {
-    let client = Client::new(endpoint, Credentials::new(ACCESS_KEY, SECRET_KEY), REGION);
-    let answer = client.send(Method::GET, "s3", "/_mulgil/health", &[], &[], Bytes::new()).await;
+    let answer = client(endpoint).send(Method::GET, "s3", "/_mulgil/health", &[], &[], Bytes::new()).await;
     answer.is_ok_and(|answer| answer.status.is_success())
 }

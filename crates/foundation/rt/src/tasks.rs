@@ -87,17 +87,12 @@ impl Tasks {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        let registered = self.register(name);
+        let work = self.registered(name, work);
         if self.stepped.is_some() {
             give_way().await;
             return work();
         }
-        let joined = tokio::task::spawn_blocking(move || {
-            let _registered = registered;
-            work()
-        })
-        .await;
-        match joined {
+        match tokio::task::spawn_blocking(work).await {
             Ok(output) => output,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -112,16 +107,21 @@ impl Tasks {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        let registered = self.register(name);
+        let work = self.registered(name, work);
         if self.stepped.is_some() {
             give_way().await;
             return work();
         }
-        let work = move || {
+        self.background.run(work).await
+    }
+
+    /// The work, on the register from now until it ends or is dropped.
+    fn registered<T, F: FnOnce() -> T>(&self, name: &'static str, work: F) -> impl FnOnce() -> T + use<T, F> {
+        let registered = self.register(name);
+        move || {
             let _registered = registered;
             work()
-        };
-        self.background.run(work).await
+        }
     }
 
     /// The names of those still running after `limit`.

@@ -22,6 +22,7 @@ mod account;
 mod consumer;
 mod decode;
 mod error;
+mod history;
 mod iterator;
 mod keys;
 mod limits;
@@ -56,7 +57,6 @@ use model::op;
 use parking_lot::{Mutex, RwLock};
 use rt::Rt;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 
 pub use stream::topic_id;
 
@@ -92,8 +92,7 @@ pub struct Kinesis {
     /// Held while a consumer is registered, so that there are never too many.
     registering: tokio::sync::Mutex<()>,
     subscriptions: subscriptions::Subscriptions,
-    /// The turns of those who read history.
-    history: Semaphore,
+    history: history::History,
 }
 
 impl Kinesis {
@@ -103,6 +102,7 @@ impl Kinesis {
 
     pub fn with_settings(rt: Rt, meta: Meta, log: Log, settings: KinesisSettings) -> Kinesis {
         Kinesis {
+            history: history::History::new(&rt),
             rt,
             meta,
             log,
@@ -112,7 +112,6 @@ impl Kinesis {
             on_demand: Mutex::default(),
             registering: tokio::sync::Mutex::default(),
             subscriptions: subscriptions::Subscriptions::default(),
-            history: Semaphore::new(limits::HISTORY_READS_MAX),
         }
     }
 }

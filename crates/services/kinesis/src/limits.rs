@@ -81,3 +81,5 @@ pub(crate) const EVENT_RECORDS_MAX: usize = 10_000;
 /// Pages of history that are read and written at once, of all streams: with both forms of the data, 200 MiB at
 /// most.
 pub(crate) const HISTORY_READS_MAX: usize = 8;
+/// A page of history while somebody writes.
+pub(crate) const COURTEOUS_BYTES_MAX: usize = 1 << 20;

@@ -158,8 +158,7 @@ impl Subscription {
         let route = routes.get(self.index).filter(|_| routes.incarnation == self.incarnation);
         let route = route.ok_or_else(|| stream_not_found(stream))?;
         let limit = ReadLimit { records: EVENT_RECORDS_MAX, bytes: EVENT_BYTES_MAX };
-        let page = self.svc.log.read(stream, self.index, self.offset, limit).await;
-        let page = page.map_err(|error| from_log(stream, error))?;
+        let page = self.svc.read(stream, self.index, self.offset, limit).await?.page;
         self.offset = page.next;
         if page.records.is_empty() && route.closed_at.is_some_and(|end| page.next >= end) {
             self.done = true;

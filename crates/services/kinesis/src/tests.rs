@@ -1,5 +1,6 @@
 mod capacity;
 mod consumers;
+mod history;
 mod positions;
 mod putting;
 mod reading;

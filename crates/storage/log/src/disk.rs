@@ -31,6 +31,14 @@ pub trait DiskFile: Send + Sync {
     /// Returns when content and length are on disk. After a failure the content is unknown.
     fn sync(&self) -> io::Result<()>;
     fn truncate(&self, length: u64) -> io::Result<()>;
+    /// The range is read next: the system may fetch it while others are read.
+    fn will_read(&self, _position: u64, _length: u64) -> io::Result<()> {
+        Ok(())
+    }
+    /// Nobody is expected to read the file soon: the system may use the memory that holds its content.
+    fn let_go(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Writes all slices one after the other.
@@ -179,6 +187,15 @@ impl DiskFile for File {
 
     fn truncate(&self, length: u64) -> io::Result<()> {
         self.set_len(length)
+    }
+
+    fn will_read(&self, position: u64, length: u64) -> io::Result<()> {
+        let length = std::num::NonZeroU64::new(length);
+        Ok(rustix::fs::fadvise(self, position, length, rustix::fs::Advice::WillNeed)?)
+    }
+
+    fn let_go(&self) -> io::Result<()> {
+        Ok(rustix::fs::fadvise(self, 0, None, rustix::fs::Advice::DontNeed)?)
     }
 }
 

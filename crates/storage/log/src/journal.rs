@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
 use rt::Rt;
@@ -40,6 +41,8 @@ pub(crate) struct Counters {
     pub(crate) quarantined: AtomicU64,
     pub(crate) quarantined_bytes: AtomicU64,
     pub(crate) torn_bytes: AtomicU64,
+    /// When a group of appends was last on disk.
+    pub(crate) appended: Mutex<Option<Instant>>,
 }
 
 /// Counts since the log was opened.
@@ -170,6 +173,15 @@ impl Journal {
         }
         segment.state.lock().lists = None;
         Ok(())
+    }
+
+    /// Gives back the memory that the system holds the segment's content in. Who writes next gets it: pages that were
+    /// in use a moment ago are cheap to write to, where a virtual machine asks its host for others one by one.
+    pub(crate) fn let_go(&self, segment: &Segment) {
+        let let_go = || self.file(segment)?.let_go();
+        if let Err(error) = let_go() {
+            tracing::debug!(log.segment = segment.id, %error, "cannot let go of a segment's memory");
+        }
     }
 
     /// Forgets the segment and removes its files. Readers that have it open finish.

@@ -129,6 +129,10 @@ impl Journal {
             return Ok(());
         }
         let file = self.file(segment)?;
+        // A page of many small frames would wait for each in turn.
+        for (start, length) in runs(batches).skip(1).filter_map(range) {
+            file.will_read(start, length)?;
+        }
         for run in runs(batches) {
             for (batch, frame) in read_run(&*file, run)? {
                 if is_sound(&frame, partition, batch) {
@@ -276,11 +280,17 @@ fn runs(batches: &[BatchRef]) -> impl Iterator<Item = &[BatchRef]> {
     })
 }
 
+/// Where a run begins, and its length.
+fn range(run: &[BatchRef]) -> Option<(u64, u64)> {
+    let (first, last) = (run.first()?, run.last()?);
+    let start = u64::from(first.position);
+    Some((start, u64::from(last.position) + u64::from(last.length) - start))
+}
+
 /// The frames of a run, as slices of one buffer that holds nothing else.
 fn read_run<'a>(file: &dyn DiskFile, run: &'a [BatchRef]) -> io::Result<Vec<(&'a BatchRef, Bytes)>> {
-    let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(Vec::new()) };
-    let start = u64::from(first.position);
-    let span = (u64::from(last.position) + u64::from(last.length) - start) as usize;
+    let Some((start, length)) = range(run) else { return Ok(Vec::new()) };
+    let span = length as usize;
     let mut bytes = BytesMut::zeroed(span);
     file.read_exact_at(&mut bytes, start)?;
     let wanted: usize = run.iter().map(|batch| batch.length as usize).sum();

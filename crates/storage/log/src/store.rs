@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use meta::{CommitError, Meta, MetaError, Txn};
 use names::Scope;
@@ -269,9 +269,37 @@ impl Log {
         if let Some(page) = self.read_cached(id, partition, from, limit).await? {
             return Ok(page);
         }
+        let read = self.read_of_disk(id, partition, from, limit)?;
+        self.inner.rt.blocking("log read", read).await
+    }
+
+    /// As [`Log::read`], from the disk on a thread of low priority: for readers that are to leave the processor to
+    /// those who write.
+    pub async fn read_in_background(
+        &self,
+        id: &TopicId,
+        partition: u32,
+        from: Offset,
+        limit: ReadLimit,
+    ) -> Result<Page, LogError> {
+        if let Some(page) = self.read_cached(id, partition, from, limit).await? {
+            return Ok(page);
+        }
+        let read = self.read_of_disk(id, partition, from, limit)?;
+        self.inner.rt.background("log read", read).await
+    }
+
+    /// A read that blocks.
+    fn read_of_disk(
+        &self,
+        id: &TopicId,
+        partition: u32,
+        from: Offset,
+        limit: ReadLimit,
+    ) -> Result<impl FnOnce() -> Result<Page, LogError> + Send + use<>, LogError> {
         let partition = self.state(id)?.partition(partition)?.clone();
         let journal = self.inner.journal.clone();
-        self.inner.rt.blocking("log read", move || journal.read(&partition, from, limit)).await
+        Ok(move || journal.read(&partition, from, limit))
     }
 
     /// As [`Log::read`] where memory holds all of the page, or there is nothing to read: it takes neither memory
@@ -286,6 +314,11 @@ impl Log {
         let partition = self.state(id)?.partition(partition)?.clone();
         self.expire(std::slice::from_ref(&partition)).await?;
         Ok(partition.read_cached(from, limit))
+    }
+
+    /// When something was last appended since the log was opened, to any topic.
+    pub fn last_append(&self) -> Option<Instant> {
+        *self.inner.journal.counters.appended.lock()
     }
 
     /// The offset to read from for a position.
@@ -428,8 +461,12 @@ fn start_writer(
     segments: Receiver<Arc<Segment>>,
 ) -> JoinHandle<()> {
     let indexer = rt.thread("log index", move || {
+        let mut before = None;
         for segment in segments {
             journal.try_persist_index(&segment);
+            if let Some(before) = before.replace(segment) {
+                journal.let_go(&before);
+            }
         }
     });
     rt.thread("log writer", move || {

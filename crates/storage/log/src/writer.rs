@@ -166,6 +166,7 @@ impl Writer {
             }
         }
         let counters = &self.journal.counters;
+        *counters.appended.lock() = Some(self.journal.rt.instant());
         counters.groups.fetch_add(1, Ordering::Relaxed);
         counters.bytes.fetch_add(position - active.position, Ordering::Relaxed);
         counters

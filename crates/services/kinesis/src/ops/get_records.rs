@@ -5,9 +5,9 @@ use bytes::Bytes;
 use log::{Page, ReadLimit, TopicId};
 use rt::Timestamp;
 use serde::Serialize;
-use tokio::sync::SemaphorePermit;
 
-use crate::error::{from_log, shard_not_found, shard_rate_exceeded};
+use crate::error::{shard_not_found, shard_rate_exceeded};
+use crate::history::Read;
 use crate::iterator::ShardIterator;
 use crate::limits::{GET_BYTES_MAX, GET_RECORDS_MAX};
 use crate::model::{ChildShard, GetRecordsInput, error};
@@ -33,7 +33,8 @@ pub(crate) async fn handle(
         return Err(shard_rate_exceeded(&stream, route.index));
     }
     let records = input.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(GET_RECORDS_MAX);
-    let Read { page, turn } = svc.read(&stream, &iterator, records).await?;
+    let limit = ReadLimit { records, bytes: GET_BYTES_MAX };
+    let Read { page, turn } = svc.read(&stream, iterator.shard, iterator.offset, limit).await?;
     let next = ShardIterator { offset: page.next, issued: ctx.now, ..iterator };
     let ended = route.closed_at.is_some_and(|end| page.next >= end);
     let rest = Rest {
@@ -67,33 +68,6 @@ struct Rest {
     millis_behind_latest: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     child_shards: Option<Vec<ChildShard>>,
-}
-
-struct Read<'a> {
-    page: Page,
-    /// Held until the answer is written, by readers of history.
-    turn: Option<SemaphorePermit<'a>>,
-}
-
-impl Kinesis {
-    /// What memory has is read at once. Readers of history take turns, so that however many they are, they hold
-    /// little memory and leave the disk and the processor to those who write.
-    async fn read(
-        &self,
-        stream: &TopicId,
-        iterator: &ShardIterator,
-        records: usize,
-    ) -> Result<Read<'_>, ApiError> {
-        let (shard, from) = (iterator.shard, iterator.offset);
-        let limit = ReadLimit { records, bytes: GET_BYTES_MAX };
-        let failed = |error| from_log(stream, error);
-        if let Some(page) = self.log.read_cached(stream, shard, from, limit).await.map_err(failed)? {
-            return Ok(Read { page, turn: None });
-        }
-        let turn = self.history.acquire().await.map_err(ApiError::internal)?;
-        let page = self.log.read(stream, shard, from, limit).await.map_err(failed)?;
-        Ok(Read { page, turn: Some(turn) })
-    }
 }
 
 fn named(ctx: &Context, iterator: &ShardIterator, arn: Option<&str>) -> Result<TopicId, ApiError> {

@@ -197,6 +197,19 @@ async fn segments_roll_and_reading_goes_across_them() {
 }
 
 #[tokio::test]
+async fn the_memory_of_all_but_the_newest_complete_segment_is_given_back() {
+    let bench = Bench::with(LogSettings { segment_bytes: 4200, tail_cache_bytes: 0, ..settings() }).await;
+    let id = bench.topic("t", 1).await;
+    let texts = ["x".repeat(5000), "y".repeat(5000), "z".repeat(5000)];
+    for text in &texts {
+        bench.append(&id, 0, &[text]).await;
+    }
+    // Closes the third, and waits for all that was to be done.
+    bench.log.close().await;
+    assert_eq!(bench.faults.let_go.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
 async fn a_watch_resolves_when_the_tail_moves_past_its_offset_and_not_before() {
     let bench = Bench::new().await;
     let id = bench.topic("t", 1).await;

@@ -19,6 +19,8 @@ pub(super) struct Faults {
     pub(super) truncate_fails: AtomicBool,
     pub(super) write_panics: AtomicBool,
     pub(super) reads: AtomicUsize,
+    /// Files whose memory was given back.
+    pub(super) let_go: AtomicUsize,
     stalled: Mutex<bool>,
     released: Condvar,
 }
@@ -119,5 +121,14 @@ impl DiskFile for FaultyFile {
             return Err(io::Error::other("the disk does not answer"));
         }
         self.file.truncate(length)
+    }
+
+    fn will_read(&self, position: u64, length: u64) -> io::Result<()> {
+        self.file.will_read(position, length)
+    }
+
+    fn let_go(&self) -> io::Result<()> {
+        self.faults.let_go.fetch_add(1, Ordering::SeqCst);
+        self.file.let_go()
     }
 }
