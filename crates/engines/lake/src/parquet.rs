@@ -113,6 +113,11 @@ impl Writer {
         self.inner.memory_size() + self.inner.inner().size()
     }
 
+    /// Closes the row group in progress, if there is one.
+    pub fn close_group(&mut self) -> Result<(), ParquetError> {
+        Ok(self.inner.flush()?)
+    }
+
     /// The bytes of the row groups closed since the last call, for a caller that stores the file as
     /// it grows. [`Writer::finish`] returns only what was not taken.
     pub fn take_flushed(&mut self) -> Vec<Bytes> {

@@ -1,6 +1,7 @@
 //! Rows to data files: split by partition, encoded on blocking threads, stored while they grow.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 
 use ::iceberg::arrow::RecordBatchPartitionSplitter;
@@ -10,9 +11,9 @@ use ::iceberg::spec::{
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
-use objects::{EtagKind, ObjectWriter, Objects, PutOptions, Staged};
+use objects::{EtagKind, ObjectError, ObjectWriter, Objects, PutOptions, Staged};
 use parquet::file::metadata::ParquetMetaData;
-use rt::Rt;
+use rt::{Rt, Task};
 
 use super::storage::split;
 use super::{Iceberg, IcebergError, IcebergTable, metrics, schema};
@@ -25,8 +26,8 @@ pub struct DataSettings {
     pub parquet: ParquetSettings,
     /// Bytes after which a file is closed and the next begins. Default 512 MiB, iceberg's own.
     pub file_bytes_max: u64,
-    /// Bytes of rows being encoded, over all partitions; beyond it the largest file is closed.
-    /// Default 256 MiB.
+    /// Bytes of rows being encoded, over all partitions, and of those on their way to the disk; half is for
+    /// each. Beyond it the largest row group is closed. Default 256 MiB.
     pub memory_bytes_max: usize,
     /// Files open at once; beyond it the largest is closed. Default 500.
     pub files_open_max: usize,
@@ -60,16 +61,29 @@ pub struct Placed {
     pub rows: RecordBatch,
 }
 
-/// Writes rows into data files of one table. Dropping it leaves nothing behind.
+/// Writes rows into data files of one table: while some are encoded, those before are stored. Dropping it leaves
+/// nothing behind.
 pub struct DataWriter {
-    objects: Objects,
     rt: Rt,
     /// `None` while it is at work.
     encoder: Option<Encoder>,
-    outputs: HashMap<usize, ObjectWriter>,
-    done: Vec<NewFile>,
+    store: Storing,
     spec: PartitionSpecRef,
     schema: Arc<Schema>,
+}
+
+enum Storing {
+    Idle(Box<Store>),
+    Busy(Task<Result<Box<Store>, IcebergError>>),
+    Failed,
+}
+
+/// The files on their way to the disk.
+struct Store {
+    objects: Objects,
+    spec_id: i32,
+    outputs: HashMap<usize, ObjectWriter>,
+    done: Vec<NewFile>,
 }
 
 impl Iceberg {
@@ -108,12 +122,16 @@ impl Iceberg {
             open: HashMap::new(),
             next: 0,
         };
-        Ok(DataWriter {
+        let store = Store {
             objects: self.objects.clone(),
-            rt: self.rt.clone(),
-            encoder: Some(encoder),
+            spec_id: spec.spec_id(),
             outputs: HashMap::new(),
             done: Vec::new(),
+        };
+        Ok(DataWriter {
+            rt: self.rt.clone(),
+            encoder: Some(encoder),
+            store: Storing::Idle(Box::new(store)),
             spec,
             schema,
         })
@@ -158,7 +176,7 @@ impl DataWriter {
     pub async fn finish(mut self) -> Result<Vec<NewFile>, IcebergError> {
         let ready = self.encode(Encoder::close_all).await?;
         self.store(ready).await?;
-        Ok(self.done)
+        Ok(self.stored().await?.done)
     }
 
     async fn encode<T: Send + 'static>(
@@ -177,36 +195,65 @@ impl DataWriter {
         done
     }
 
+    /// Begins to store these, once those before are stored.
     async fn store(&mut self, ready: Vec<Ready>) -> Result<(), IcebergError> {
-        for Ready { file, location, bytes, closed } in ready {
-            let (bucket, key) = split(&location)?;
-            let mut output = match self.outputs.remove(&file) {
-                Some(output) => output,
-                None => {
-                    self.objects
-                        .writer(bucket, key, PutOptions { etag: EtagKind::Unique, ..PutOptions::default() })
-                        .await?
-                }
-            };
-            for bytes in bytes {
-                output.write(bytes).await?;
-            }
-            let Some(closed) = closed else {
-                self.outputs.insert(file, output);
-                continue;
-            };
-            let staged = output.stage().await?;
-            let mut file = DataFileBuilder::default();
-            file.content(DataContentType::Data)
-                .file_path(location.to_string())
-                .file_format(DataFileFormat::Parquet)
-                .partition(closed.partition)
-                .partition_spec_id(self.spec.spec_id())
-                .file_size_in_bytes(staged.size());
-            metrics::describe(&mut file, &closed.footer, &self.schema);
-            let file = file.build().map_err(|error| IcebergError::Invalid(error.to_string()))?;
-            self.done.push(NewFile { staged, file, spec_id: self.spec.spec_id() });
+        if ready.is_empty() {
+            return Ok(());
         }
+        let mut store = self.stored().await?;
+        let schema = Arc::clone(&self.schema);
+        self.store = Storing::Busy(self.rt.spawn("iceberg store", async move {
+            for ready in ready {
+                store.take(ready, &schema).await?;
+            }
+            Ok(store)
+        }));
+        Ok(())
+    }
+
+    /// Waits for what is being stored.
+    async fn stored(&mut self) -> Result<Box<Store>, IcebergError> {
+        match std::mem::replace(&mut self.store, Storing::Failed) {
+            Storing::Idle(store) => Ok(store),
+            Storing::Busy(task) => task.await.map_err(failed)?,
+            Storing::Failed => Err(failed("an earlier write of these files failed")),
+        }
+    }
+}
+
+fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> IcebergError {
+    ObjectError::from(io::Error::other(error)).into()
+}
+
+impl Store {
+    async fn take(&mut self, ready: Ready, schema: &Schema) -> Result<(), IcebergError> {
+        let Ready { file, location, bytes, closed } = ready;
+        let (bucket, key) = split(&location)?;
+        let mut output = match self.outputs.remove(&file) {
+            Some(output) => output,
+            None => {
+                let options = PutOptions { etag: EtagKind::Unique, ..PutOptions::default() };
+                self.objects.writer(bucket, key, options).await?
+            }
+        };
+        for bytes in bytes {
+            output.write(bytes).await?;
+        }
+        let Some(closed) = closed else {
+            self.outputs.insert(file, output);
+            return Ok(());
+        };
+        let staged = output.stage().await?;
+        let mut file = DataFileBuilder::default();
+        file.content(DataContentType::Data)
+            .file_path(location.to_string())
+            .file_format(DataFileFormat::Parquet)
+            .partition(closed.partition)
+            .partition_spec_id(self.spec_id)
+            .file_size_in_bytes(staged.size());
+        metrics::describe(&mut file, &closed.footer, schema);
+        let file = file.build().map_err(|error| IcebergError::Invalid(error.to_string()))?;
+        self.done.push(NewFile { staged, file, spec_id: self.spec_id });
         Ok(())
     }
 }
@@ -281,14 +328,28 @@ impl Encoder {
                 ready.push(self.close(&partition)?);
             }
         }
-        while self.open.len() > self.settings.files_open_max
-            || self.memory_size() > self.settings.memory_bytes_max
-        {
-            let largest = self.open.iter().max_by_key(|(_, file)| (file.writer.memory_size(), file.id));
-            let Some(partition) = largest.map(|(partition, _)| partition.clone()) else { break };
+        while self.open.len() > self.settings.files_open_max {
+            let Some(partition) = self.largest() else { break };
             ready.push(self.close(&partition)?);
         }
+        while self.memory_size() > self.settings.memory_bytes_max / 2 {
+            let Some(partition) = self.largest() else { break };
+            ready.push(self.close_group(&partition)?);
+        }
         Ok((placed, ready))
+    }
+
+    /// The partition whose file holds most memory.
+    fn largest(&self) -> Option<Struct> {
+        let largest = self.open.iter().max_by_key(|(_, file)| (file.writer.memory_size(), file.id));
+        largest.map(|(partition, _)| partition.clone())
+    }
+
+    fn close_group(&mut self, partition: &Struct) -> Result<Ready, IcebergError> {
+        let file = self.file(partition)?;
+        file.writer.close_group()?;
+        let bytes = file.writer.take_flushed();
+        Ok(Ready { file: file.id, location: Arc::clone(&file.location), bytes, closed: None })
     }
 
     fn file(&mut self, partition: &Struct) -> Result<&mut OpenFile, IcebergError> {

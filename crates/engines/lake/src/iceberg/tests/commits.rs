@@ -150,3 +150,25 @@ async fn removed_files_leave_the_table_and_their_old_snapshots_keep_them() {
     assert_eq!(last.summary["deleted-records"], "2");
     assert_eq!(last.summary["total-records"], "2");
 }
+
+#[tokio::test]
+async fn rows_beyond_the_memory_go_to_further_row_groups_of_the_same_files() {
+    let world = World::new().await;
+    let table = world.create(&[("id", "int"), ("day", "string")], &["day"]).await;
+    let settings = DataSettings { memory_bytes_max: 1, ..DataSettings::default() };
+    let mut writer = world.iceberg().data_writer(&table, settings).unwrap();
+    let decoder = Decoder::new(writer.schema().clone(), JsonOptions::default()).unwrap();
+    let mut expected = Vec::new();
+    for id in 0..5 {
+        let records = ["mon", "tue"].map(|day| Bytes::from(format!(r#"{{"id":{id},"day":"{day}"}}"#)));
+        expected.extend(["mon", "tue"].map(|day| format!("{id}|{day}")));
+        writer.write(decoder.decode(&records).batch).await.unwrap();
+        assert!(writer.memory_size() <= 1);
+    }
+    let files = writer.finish().await.unwrap();
+    assert_eq!(files.iter().map(|new| new.file.record_count()).collect::<Vec<_>>(), [5, 5]);
+    assert!(files.iter().all(|new| new.file.split_offsets().is_some_and(|offsets| offsets.len() == 5)));
+    world.commit(table, files, Change::default()).await.unwrap();
+    expected.sort();
+    assert_eq!(rows(&world.load().await, None).await, expected);
+}
