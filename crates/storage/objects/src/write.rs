@@ -71,6 +71,12 @@ impl ObjectWriter {
         self.file.write(bytes).await
     }
 
+    /// Returns when the bytes taken so far are written and hold no memory here; they are durable with
+    /// [`stage`](ObjectWriter::stage).
+    pub async fn flush(&mut self) -> Result<(), ObjectError> {
+        self.file.flush().await
+    }
+
     /// The bytes taken so far.
     pub fn size(&self) -> u64 {
         self.file.size
@@ -120,6 +126,7 @@ pub(crate) struct FileWriter {
 enum Sink {
     New,
     Writing(Task<io::Result<Open>>),
+    Written(Open),
     Failed,
 }
 
@@ -156,9 +163,19 @@ impl FileWriter {
 
     pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), ObjectError> {
         self.gather(bytes);
-        if self.gathered_bytes < BATCH_BYTES {
-            return Ok(());
+        if self.gathered_bytes < BATCH_BYTES { Ok(()) } else { self.append().await }
+    }
+
+    pub(crate) async fn flush(&mut self) -> Result<(), ObjectError> {
+        if self.gathered_bytes > 0 {
+            self.append().await?;
         }
+        self.sink = self.settle().await?.map_or(Sink::New, Sink::Written);
+        Ok(())
+    }
+
+    /// Begins to write what was gathered.
+    async fn append(&mut self) -> Result<(), ObjectError> {
         if let Some(expected) = self.expected.size
             && self.size > expected
         {
@@ -208,6 +225,7 @@ impl FileWriter {
     async fn settle(&mut self) -> Result<Option<Open>, ObjectError> {
         match std::mem::replace(&mut self.sink, Sink::Failed) {
             Sink::New => Ok(None),
+            Sink::Written(open) => Ok(Some(open)),
             Sink::Writing(task) => match task.await {
                 Ok(open) => Ok(Some(open?)),
                 Err(error) => Err(io::Error::other(error).into()),

@@ -240,6 +240,8 @@ impl Store {
             output.write(bytes).await?;
         }
         let Some(closed) = closed else {
+            // Many files wait for their next row group: none of them keeps the end of this one in memory.
+            output.flush().await?;
             self.outputs.insert(file, output);
             return Ok(());
         };

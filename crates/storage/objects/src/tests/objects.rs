@@ -61,6 +61,21 @@ fn md5_of(bytes: &[u8]) -> [u8; 16] {
 }
 
 #[tokio::test]
+async fn what_was_flushed_is_in_the_file_and_more_may_follow() {
+    let bench = Bench::new().await;
+    let mut writer = bench.objects.writer(BUCKET, "k", PutOptions::default()).await.unwrap();
+    writer.flush().await.unwrap();
+    for (piece, whole) in [("a", "a"), ("bc", "abc")] {
+        writer.write(piece.into()).await.unwrap();
+        writer.flush().await.unwrap();
+        assert_eq!(std::fs::read(bench.files().pop().unwrap()).unwrap(), whole.as_bytes());
+    }
+    writer.write("d".into()).await.unwrap();
+    writer.finish().await.unwrap();
+    assert_eq!(bench.objects.get_bytes(BUCKET, "k", None).await.unwrap(), "abcd");
+}
+
+#[tokio::test]
 async fn a_range_is_cut_at_the_end_and_refused_where_nothing_is() {
     let bench = Bench::new().await;
     bench.objects.put(BUCKET, "a", "0123456789".into(), PutOptions::default()).await.unwrap();
