@@ -6,8 +6,10 @@ import urllib.error
 import urllib.request
 
 import pytest
+from athena import Sql
 from pipeline import create_delivery, create_stream, put_all
 from server import run_mulgil, wait_until
+from test_iceberg import deliver, put
 
 
 def scrape(server, token=None):
@@ -116,3 +118,43 @@ def test_the_ledger_is_for_who_signs(server, fresh):
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{server.endpoint}/_mulgil/firehose/ledger?region=us-east-1&name=x")
     assert refused.value.code == 403
+
+
+def small_commits(server, count):
+    """A table of that many commits of a row each, and how many data files it has now, as a function."""
+    firehose, s3 = server.client("firehose"), server.client("s3")
+    s3.create_bucket(Bucket="lake")
+    server.client("glue").create_database(DatabaseInput={"Name": "db"})
+    sql = Sql(server.client("athena"), "s3://lake/results/", "db")
+    sql.execute("CREATE TABLE events (id bigint) LOCATION 's3://lake/events' TBLPROPERTIES ('table_type'='ICEBERG')")
+    deliver(firehose, "d", "lake", [{"DestinationDatabaseName": "db", "DestinationTableName": "events"}])
+    for id in range(count):
+        put(firehose, "d", [{"id": id}])
+        wait_until(lambda: sql.value("SELECT count(*) FROM events") == id + 1, f"row {id} is there")
+    return lambda: sql.value('SELECT count(*) FROM "events$files"')
+
+
+def upkeep(server, metric):
+    """The value of a series of the table; None if there is none."""
+    found = re.search(rf'^mulgil_upkeep_{metric}{{[^}}]*database="db",table="events"}} (\S+)$', scrape(server), re.M)
+    return float(found[1]) if found else None
+
+
+def test_what_upkeep_does_to_a_table_can_be_watched(own_server, tmp_path):
+    config = tmp_path / "mulgil.toml"
+    config.write_text("upkeep.interval_seconds = 1\n")
+    server = own_server("--config", str(config))
+    files = small_commits(server, 6)
+    wait_until(lambda: upkeep(server, "compactions_total") == 1, "small files are rewritten")
+    assert 5 <= upkeep(server, "rewritten_files_total") <= 6 and upkeep(server, "rewritten_bytes_total") > 0
+    wait_until(lambda: upkeep(server, "lag_seconds") == 0 and upkeep(server, "running") == 0, "all is looked after")
+    assert files() < 3 and upkeep(server, "failures_total") == 0
+
+
+def test_upkeep_that_is_off_touches_nothing_and_its_lag_grows(own_server, tmp_path):
+    config = tmp_path / "mulgil.toml"
+    config.write_text("upkeep.interval_seconds = 1\n")
+    server = own_server("--config", str(config), "--upkeep", "off")
+    files = small_commits(server, 6)
+    wait_until(lambda: upkeep(server, "lag_seconds") > 2, "commits wait for upkeep")
+    assert files() == 6 and upkeep(server, "compactions_total") == 0

@@ -129,9 +129,9 @@ impl Journal {
             return Ok(());
         }
         let file = self.file(segment)?;
-        // A page of many small frames would wait for each in turn.
+        // A page of many small frames would wait for each in turn. Where the hint is not taken, it does.
         for (start, length) in runs(batches).skip(1).filter_map(range) {
-            file.will_read(start, length)?;
+            let _hint = file.will_read(start, length);
         }
         for run in runs(batches) {
             for (batch, frame) in read_run(&*file, run)? {
