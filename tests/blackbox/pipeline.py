@@ -109,7 +109,13 @@ def read_shard(kinesis, stream: str, shard: str, **start) -> list[dict]:
 
 
 def shards_of(kinesis, stream: str) -> list[dict]:
-    return kinesis.list_shards(StreamName=stream)["Shards"]
+    """All of them, page by page: a page has at most a thousand."""
+    page = kinesis.list_shards(StreamName=stream)
+    shards = page["Shards"]
+    while token := page.get("NextToken"):
+        page = kinesis.list_shards(NextToken=token)
+        shards += page["Shards"]
+    return shards
 
 
 def json_records(objects: list[dict]) -> list[bytes]:

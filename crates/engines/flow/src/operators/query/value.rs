@@ -3,10 +3,11 @@
 //! A program makes large values of small ones in few steps: it doubles, repeats, nests. So every value it makes is
 //! weighed, and one that is too heavy or too deep is where the program ends.
 
+mod arithmetic;
+mod convert;
+
 use std::cell::RefCell;
-use std::cmp::Ordering;
-use std::fmt;
-use std::ops::{Add, Div, Mul, Neg, Range, Rem, Sub};
+use std::ops::Range;
 
 use jaq_core::box_iter::BoxIter;
 use jaq_core::path::Opt;
@@ -247,156 +248,5 @@ impl jaq_std::ValT for Value {
 
     fn from_utf8_bytes(bytes: impl AsRef<[u8]> + Send + 'static) -> Value {
         Value::of(Val::from_utf8_bytes(bytes))
-    }
-}
-
-impl Add for Value {
-    type Output = ValR<Value>;
-
-    fn add(self, other: Value) -> ValR<Value> {
-        let weight = self.with(&other);
-        self.combined(other, weight, Val::add)
-    }
-}
-
-impl Sub for Value {
-    type Output = ValR<Value>;
-
-    fn sub(self, other: Value) -> ValR<Value> {
-        let weight = self.with(&other);
-        self.combined(other, weight, Val::sub)
-    }
-}
-
-impl Mul for Value {
-    type Output = ValR<Value>;
-
-    /// A text can be multiplied by a number.
-    fn mul(self, other: Value) -> ValR<Value> {
-        let times = |text: &Val, number: &Val| match (text, jaq_std::ValT::as_f64(number)) {
-            (Val::BStr(_) | Val::TStr(_), Some(times)) if times > 1.0 => times,
-            _ => 1.0,
-        };
-        let times = times(&self.val, &other.val).max(times(&other.val, &self.val));
-        // As a float it saturates.
-        let weight = (self.with(&other) as f64 * times) as u64;
-        self.combined(other, weight, Val::mul)
-    }
-}
-
-impl Div for Value {
-    type Output = ValR<Value>;
-
-    /// A text is divided into as many pieces as it has characters at most.
-    fn div(self, other: Value) -> ValR<Value> {
-        let pieces = if matches!(self.val, Val::TStr(_) | Val::BStr(_)) { NODE_WEIGHT + 1 } else { 1 };
-        let weight = self.with(&other) * pieces;
-        let depth = self.depth.max(1);
-        let (text, by) = (Value { depth, ..self }, other);
-        text.combined(by, weight, Val::div)
-    }
-}
-
-impl Rem for Value {
-    type Output = ValR<Value>;
-
-    fn rem(self, other: Value) -> ValR<Value> {
-        let weight = self.with(&other);
-        self.combined(other, weight, Val::rem)
-    }
-}
-
-impl Neg for Value {
-    type Output = ValR<Value>;
-
-    fn neg(self) -> ValR<Value> {
-        wrapped(-self.val)
-    }
-}
-
-impl FromIterator<Value> for Value {
-    fn from_iter<I: IntoIterator<Item = Value>>(items: I) -> Value {
-        let (mut weight, mut depth) = (NODE_WEIGHT, 0);
-        let items = items.into_iter().map(|item| {
-            step();
-            weight += item.weight;
-            if weight > WEIGHT_MAX {
-                exceed(Exceeded::Size);
-            }
-            depth = depth.max(item.depth);
-            item.val
-        });
-        let val = items.collect();
-        Value::made(val, weight, depth + 1)
-    }
-}
-
-impl From<bool> for Value {
-    fn from(value: bool) -> Value {
-        Value { val: Val::from(value), weight: NODE_WEIGHT, depth: 0 }
-    }
-}
-
-impl From<isize> for Value {
-    fn from(value: isize) -> Value {
-        Value { val: Val::from(value), weight: NODE_WEIGHT, depth: 0 }
-    }
-}
-
-impl From<usize> for Value {
-    fn from(value: usize) -> Value {
-        Value { val: Val::from(value), weight: NODE_WEIGHT, depth: 0 }
-    }
-}
-
-impl From<f64> for Value {
-    fn from(value: f64) -> Value {
-        Value { val: Val::from(value), weight: NODE_WEIGHT, depth: 0 }
-    }
-}
-
-impl From<String> for Value {
-    fn from(value: String) -> Value {
-        Value::of(Val::from(value))
-    }
-}
-
-impl From<Range<Option<Value>>> for Value {
-    fn from(range: Range<Option<Value>>) -> Value {
-        Value::of(Val::from(range.start.map(Value::into_val)..range.end.map(Value::into_val)))
-    }
-}
-
-impl PartialEq for Value {
-    fn eq(&self, other: &Value) -> bool {
-        charge(self.weight.min(other.weight));
-        self.val == other.val
-    }
-}
-
-impl Eq for Value {}
-
-impl PartialOrd for Value {
-    fn partial_cmp(&self, other: &Value) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Value {
-    fn cmp(&self, other: &Value) -> Ordering {
-        charge(self.weight.min(other.weight));
-        self.val.cmp(&other.val)
-    }
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.val.fmt(f)
-    }
-}
-
-impl fmt::Debug for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.val.fmt(f)
     }
 }
