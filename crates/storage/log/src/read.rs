@@ -129,7 +129,8 @@ impl Journal {
             return Ok(());
         }
         let file = self.file(segment)?;
-        // A page of many small frames would wait for each in turn. Where the hint is not taken, it does.
+        // A page of many small frames would wait for each in turn. The first is read at once; where the hint is not
+        // taken for the others, they are waited for.
         for (start, length) in runs(batches).skip(1).filter_map(range) {
             let _hint = file.will_read(start, length);
         }

@@ -273,8 +273,8 @@ impl Log {
         self.inner.rt.blocking("log read", read).await
     }
 
-    /// As [`Log::read`], from the disk on a thread of low priority: for readers that are to leave the processor to
-    /// those who write.
+    /// What [`Log::read_cached`] did not have, from disk on a thread of low priority: for readers that are to leave the
+    /// processor to those who write.
     pub async fn read_in_background(
         &self,
         id: &TopicId,
@@ -282,9 +282,6 @@ impl Log {
         from: Offset,
         limit: ReadLimit,
     ) -> Result<Page, LogError> {
-        if let Some(page) = self.read_cached(id, partition, from, limit).await? {
-            return Ok(page);
-        }
         let read = self.read_of_disk(id, partition, from, limit)?;
         self.inner.rt.background("log read", read).await
     }
