@@ -7,6 +7,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::{Bytes, BytesMut};
+
+use crate::direct::StoredFile;
+
 /// One directory of files, without directories in it.
 pub trait Disk: Send + Sync {
     fn names(&self) -> io::Result<Vec<String>>;
@@ -26,6 +30,10 @@ pub trait DiskFile: Send + Sync {
     /// In bytes.
     fn length(&self) -> io::Result<u64>;
     fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()>;
+    /// The same for bytes that nobody is expected to read again soon.
+    fn read_once(&self, position: u64, length: usize) -> io::Result<Bytes> {
+        read_plainly(self, position, length)
+    }
     /// Writes the slices one after the other, or only a beginning of them; returns how many bytes.
     fn write_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<usize>;
     /// Returns when content and length are on disk. After a failure the content is unknown.
@@ -39,6 +47,16 @@ pub trait DiskFile: Send + Sync {
     fn let_go(&self) -> io::Result<()> {
         Ok(())
     }
+}
+
+pub(crate) fn read_plainly<F: DiskFile + ?Sized>(
+    file: &F,
+    position: u64,
+    length: usize,
+) -> io::Result<Bytes> {
+    let mut bytes = BytesMut::zeroed(length);
+    file.read_exact_at(&mut bytes, position)?;
+    Ok(bytes.freeze())
 }
 
 /// Writes all slices one after the other.
@@ -96,7 +114,7 @@ impl Disk for Directory {
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(OpenOptions::new().read(true).write(true).open(self.path.join(name))?))
+        Ok(Arc::new(StoredFile::open(self.path.join(name))?))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {

@@ -179,8 +179,11 @@ impl Journal {
     /// in use a moment ago are cheap to write to, where a virtual machine asks its host for others one by one.
     pub(crate) fn let_go(&self, segment: &Segment) {
         let let_go = || self.file(segment)?.let_go();
-        if let Err(error) = let_go() {
-            tracing::debug!(log.segment = segment.id, %error, "cannot let go of a segment's memory");
+        match let_go() {
+            Ok(()) => segment.let_go.store(true, Ordering::Relaxed),
+            Err(error) => {
+                tracing::debug!(log.segment = segment.id, %error, "cannot let go of a segment's memory")
+            }
         }
     }
 

@@ -29,6 +29,7 @@
 //! Start reading at [`Log`], then `writer.rs` (the way in), `read.rs` (the way out), `recovery.rs`.
 
 mod append;
+mod direct;
 pub mod disk;
 mod error;
 mod frame;

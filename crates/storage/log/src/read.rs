@@ -2,11 +2,12 @@
 
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 
 use bytes::{Bytes, BytesMut};
 use rt::Timestamp;
 
-use crate::disk::DiskFile;
+use crate::disk::read_plainly;
 use crate::frame::{HEADER_BYTES, Header, Records};
 use crate::index::BatchRef;
 use crate::journal::Journal;
@@ -19,6 +20,8 @@ use crate::{LogError, Offset, Page, Position, ReadLimit, Record};
 const GAP_BYTES_MAX: u64 = 16 << 10;
 /// The most bytes fetched by one read of a file that has such gaps.
 const SPAN_BYTES_MAX: u64 = 1 << 20;
+/// From this size on a read costs the disk more than finding the place.
+const ONCE_BYTES_MIN: u64 = 256 << 10;
 /// How often a reader starts again because retention or the index moved under it.
 const ATTEMPTS_MAX: usize = 16;
 
@@ -129,13 +132,19 @@ impl Journal {
             return Ok(());
         }
         let file = self.file(segment)?;
+        let once = |length: u64| length >= ONCE_BYTES_MIN && segment.let_go.load(Ordering::Relaxed);
         // A page of many small frames would wait for each in turn. The first is read at once; where the hint is not
         // taken for the others, they are waited for.
-        for (start, length) in runs(batches).skip(1).filter_map(range) {
+        for (start, length) in runs(batches).skip(1).filter_map(range).filter(|(_, length)| !once(*length)) {
             let _hint = file.will_read(start, length);
         }
         for run in runs(batches) {
-            for (batch, frame) in read_run(&*file, run)? {
+            let Some((start, length)) = range(run) else { continue };
+            let bytes = match once(length) {
+                true => file.read_once(start, length as usize)?,
+                false => read_plainly(&*file, start, length as usize)?,
+            };
+            for (batch, frame) in frames(run, bytes) {
                 if is_sound(&frame, partition, batch) {
                     let payload = frame.slice(HEADER_BYTES..);
                     if !reading.take(batch.first, Timestamp::from_millis(batch.at), payload) {
@@ -289,22 +298,18 @@ fn range(run: &[BatchRef]) -> Option<(u64, u64)> {
 }
 
 /// The frames of a run, as slices of one buffer that holds nothing else.
-fn read_run<'a>(file: &dyn DiskFile, run: &'a [BatchRef]) -> io::Result<Vec<(&'a BatchRef, Bytes)>> {
-    let Some((start, length)) = range(run) else { return Ok(Vec::new()) };
-    let span = length as usize;
-    let mut bytes = BytesMut::zeroed(span);
-    file.read_exact_at(&mut bytes, start)?;
+fn frames(run: &[BatchRef], mut bytes: Bytes) -> impl Iterator<Item = (&BatchRef, Bytes)> {
     let wanted: usize = run.iter().map(|batch| batch.length as usize).sum();
-    if wanted < span {
+    if wanted < bytes.len() {
+        let start = run.first().map_or(0, |batch| batch.position);
         let mut packed = BytesMut::with_capacity(wanted);
         for batch in run {
-            let from = (u64::from(batch.position) - start) as usize;
+            let from = (batch.position - start) as usize;
             packed.extend_from_slice(&bytes[from..from + batch.length as usize]);
         }
-        bytes = packed;
+        bytes = packed.freeze();
     }
-    let mut bytes = bytes.freeze();
-    Ok(run.iter().map(|batch| (batch, bytes.split_to(batch.length as usize))).collect())
+    run.iter().map(move |batch| (batch, bytes.split_to(batch.length as usize)))
 }
 
 fn is_sound(frame: &Bytes, partition: u64, batch: &BatchRef) -> bool {

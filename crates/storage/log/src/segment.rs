@@ -1,6 +1,6 @@
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::{Buf, BufMut};
 use parking_lot::Mutex;
@@ -16,6 +16,8 @@ pub(crate) struct Segment {
     cuts: Vec<u64>,
     /// Partitions that still have records here that are kept; the file goes when none has.
     pub(crate) live: AtomicUsize,
+    /// The system no longer holds its content in memory.
+    pub(crate) let_go: AtomicBool,
     pub(crate) state: Mutex<SegmentState>,
 }
 
@@ -34,7 +36,9 @@ impl Segment {
     }
 
     pub(crate) fn cutting(id: u64, salt: u32, cuts: Vec<u64>, state: SegmentState) -> Arc<Segment> {
-        Arc::new(Segment { id, salt, cuts, live: AtomicUsize::new(0), state: Mutex::new(state) })
+        // What was there before this process is not in memory either.
+        let let_go = AtomicBool::new(state.active.is_none());
+        Arc::new(Segment { id, salt, cuts, live: AtomicUsize::new(0), let_go, state: Mutex::new(state) })
     }
 
     /// Nothing in it is kept, and nothing needs its header. `exists` answers for other segments.

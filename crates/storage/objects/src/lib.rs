@@ -31,6 +31,7 @@ mod keys;
 mod list;
 mod multipart;
 mod object;
+mod passing;
 mod publish;
 mod read;
 mod record;

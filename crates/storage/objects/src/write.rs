@@ -7,6 +7,7 @@ use rt::Task;
 
 use crate::checksum::Hashes;
 use crate::files::{Files, StagedFile};
+use crate::passing;
 use crate::publish::{Blob, Staged};
 use crate::record::Described;
 use crate::{ChecksumAlgorithm, EtagKind, Expected, ObjectError, ObjectInfo, Objects, PutOptions};
@@ -15,6 +16,9 @@ use crate::{ChecksumAlgorithm, EtagKind, Expected, ObjectError, ObjectInfo, Obje
 /// being written, one that is being gathered, and the chunk that overflowed it. Nor is more written at once:
 /// Linux takes large pages for large writes, which a virtual machine may have to ask its host for.
 const BATCH_BYTES: usize = 1 << 20;
+
+/// So much of an object may stay in the system's memory: small ones are often read again at once.
+const KEPT_BYTES: u64 = 8 << 20;
 
 impl Objects {
     /// Stores the bytes as one object.
@@ -134,6 +138,7 @@ struct Open {
     file: File,
     staged: StagedFile,
     hashes: Hashes,
+    written: u64,
 }
 
 impl FileWriter {
@@ -247,11 +252,15 @@ impl Open {
             Some(open) => open,
             None => {
                 let (file, staged) = files.create()?;
-                Open { file, staged, hashes: Hashes::new(etag, algorithms.into_iter()) }
+                Open { file, staged, hashes: Hashes::new(etag, algorithms.into_iter()), written: 0 }
             }
         };
         for bytes in batch.iter().flat_map(|bytes| bytes.chunks(BATCH_BYTES)) {
-            open.file.write_all(bytes)?;
+            match open.written < KEPT_BYTES {
+                true => open.file.write_all(bytes)?,
+                false => passing::write_all(&open.file, bytes)?,
+            }
+            open.written += bytes.len() as u64;
             open.hashes.update(bytes);
         }
         Ok(open)

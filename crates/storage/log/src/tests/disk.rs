@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 
 use crate::disk::{Directory, Disk, DiskFile};
@@ -102,6 +103,11 @@ impl DiskFile for FaultyFile {
     fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()> {
         self.faults.reads.fetch_add(1, Ordering::SeqCst);
         self.file.read_exact_at(buffer, position)
+    }
+
+    fn read_once(&self, position: u64, length: usize) -> io::Result<Bytes> {
+        self.faults.reads.fetch_add(1, Ordering::SeqCst);
+        self.file.read_once(position, length)
     }
 
     fn write_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
