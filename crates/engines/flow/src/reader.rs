@@ -5,26 +5,27 @@
 //! depends on the pages the log happens to return, so that a redone batch has the same records in the same
 //! order and in the same chunks.
 
-use bytes::Bytes;
+mod chunk;
+
 use log::{HashRange, Log, LogError, Offset, Page, ReadLimit, Record, TopicId};
-use rt::Timestamp;
+use rt::{Rt, Task};
 
-use crate::aggregate;
-use crate::plan::Plan;
+use self::chunk::CHUNK_RECORDS;
+pub(crate) use self::chunk::{CHUNK_BYTES, Chunk, Origin};
+use crate::plan::{Plan, TURN_BYTES_MAX};
 use crate::{FlowError, Operator};
-
-/// A chunk ends with the record that reaches one of these. Large enough to convert efficiently, small
-/// enough that a few of them are in memory at once.
-pub(crate) const CHUNK_BYTES: usize = 4 << 20;
-const CHUNK_RECORDS: usize = 16 << 10;
 
 /// Of a delivery that decompresses: a compressed byte stands for up to a thousand.
 const CHUNK_BYTES_COMPRESSED: usize = 256 << 10;
 
-/// The most asked of the log in one read.
-const READ_BYTES: u64 = 2 << 20;
+/// What all partitions together may have read beyond their turns.
+const SLACK_BYTES: u64 = 4 << 20;
+
+/// The most that is read and not yet in a chunk: a page that is taken, one on its way, and what turns left over.
+pub(crate) const AHEAD_BYTES: u64 = 2 * TURN_BYTES_MAX + 2 * SLACK_BYTES;
 
 pub(crate) struct Reader {
+    rt: Rt,
     log: Log,
     topic: TopicId,
     cursors: Vec<Cursor>,
@@ -34,6 +35,8 @@ pub(crate) struct Reader {
     turn_bytes: u64,
     batch_left: u64,
     missing: u64,
+    /// What is probably read next, on its way.
+    coming: Option<Coming>,
     /// Records may be aggregates.
     aggregates: bool,
     chunk_bytes: usize,
@@ -47,36 +50,31 @@ struct Cursor {
     end: Offset,
     /// Read but not yet taken.
     page: std::vec::IntoIter<Record>,
+    /// Where the page ends.
+    read: Offset,
     /// Of the partition, once it is known: what lies outside of it in an aggregate came to the wrong place.
     range: Option<HashRange>,
 }
 
-/// Consecutive records of the batch.
-#[derive(Debug, Default)]
-pub(crate) struct Chunk {
-    pub(crate) data: Vec<Bytes>,
-    /// One for each record.
-    pub(crate) origins: Vec<Origin>,
-    pub(crate) bytes: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
-    pub(crate) partition: u32,
-    pub(crate) offset: Offset,
-    pub(crate) at: Timestamp,
+/// A page that nobody waits for yet.
+struct Coming {
+    partition: u32,
+    from: Offset,
+    page: Task<Result<Page, FlowError>>,
 }
 
 impl Reader {
-    pub(crate) fn new(log: Log, plan: &Plan) -> Reader {
+    pub(crate) fn new(rt: Rt, log: Log, plan: &Plan) -> Reader {
         let cursor = |span: &crate::plan::Span| Cursor {
             partition: span.partition,
             next: span.from,
             end: span.to,
             page: Vec::new().into_iter(),
+            read: span.from,
             range: None,
         };
         Reader {
+            rt,
             log,
             topic: plan.spec.source.topic.clone(),
             cursors: plan.spans.iter().map(cursor).collect(),
@@ -85,6 +83,7 @@ impl Reader {
             turn_bytes: plan.turn_bytes,
             batch_left: plan.bytes,
             missing: 0,
+            coming: None,
             aggregates: plan.spec.source.aggregates,
             chunk_bytes: match plan.spec.operators.contains(&Operator::Decompress) {
                 true => CHUNK_BYTES_COMPRESSED,
@@ -124,28 +123,69 @@ impl Reader {
     /// Gives the turn to the next partition that has records left; `false` if none has.
     fn pass_turn(&mut self) -> bool {
         self.turn_left = self.turn_bytes;
-        for step in 1..=self.cursors.len() {
-            let candidate = (self.turn + step) % self.cursors.len();
-            if !self.cursors[candidate].is_done() {
-                self.turn = candidate;
-                return true;
-            }
-        }
-        false
+        let next = self.following().find(|cursor| !self.cursors[*cursor].is_done());
+        self.turn = next.unwrap_or(self.turn);
+        next.is_some()
+    }
+
+    /// In the order of their turns, after this one.
+    fn following(&self) -> impl Iterator<Item = usize> + use<> {
+        let (turn, count) = (self.turn, self.cursors.len());
+        (1..=count).map(move |step| (turn + step) % count)
     }
 
     async fn read_page(&mut self) -> Result<(), FlowError> {
+        let Cursor { partition, read: from, .. } = self.cursors[self.turn];
+        let page = match self.coming.take() {
+            Some(coming) if (coming.partition, coming.from) == (partition, from) => {
+                coming.page.await.map_err(FlowError::Convert)??
+            }
+            _ => {
+                let limit = self.limit(self.turn, self.turn_left);
+                read(&self.log, &self.topic, partition, from, limit).await?
+            }
+        };
+        self.turn_to(page)?;
+        self.look_ahead();
+        Ok(())
+    }
+
+    /// A little more than `bytes`: the record that reaches them is not read by itself.
+    fn limit(&self, cursor: usize, bytes: u64) -> ReadLimit {
+        let Cursor { read, end, .. } = self.cursors[cursor];
+        let records = usize::try_from(end.saturating_sub(read)).unwrap_or(usize::MAX);
+        let bytes = bytes.min(self.batch_left).min(TURN_BYTES_MAX) + SLACK_BYTES / self.cursors.len() as u64;
+        ReadLimit { records: records.min(CHUNK_RECORDS), bytes: usize::try_from(bytes).unwrap_or(usize::MAX) }
+    }
+
+    /// Begins to read what is wanted after the page that was just read.
+    fn look_ahead(&mut self) {
+        let held = self.cursors[self.turn].held();
+        if held >= self.batch_left {
+            return;
+        }
+        let unread = |cursor: &usize| self.cursors[*cursor].read < self.cursors[*cursor].end;
+        let (cursor, bytes) = match self.turn_left.saturating_sub(held) {
+            left if left > 0 && unread(&self.turn) => (self.turn, left),
+            _ => {
+                let Some(next) = self.following().find(unread) else { return };
+                let held = if next == self.turn { 0 } else { self.cursors[next].held() };
+                (next, self.turn_bytes.saturating_sub(held))
+            }
+        };
+        let limit = self.limit(cursor, bytes);
+        let Cursor { partition, read: from, .. } = self.cursors[cursor];
+        let (log, topic) = (self.log.clone(), self.topic.clone());
+        let page = async move { read(&log, &topic, partition, from, limit).await };
+        self.coming = Some(Coming { partition, from, page: self.rt.spawn("flow-read", page) });
+    }
+
+    fn turn_to(&mut self, page: Page) -> Result<(), FlowError> {
         let cursor = &mut self.cursors[self.turn];
         if self.aggregates && cursor.range.is_none() {
             let routes = self.log.routes(&self.topic).map_err(FlowError::Source)?;
             cursor.range = routes.get(cursor.partition).map(|route| route.range);
         }
-        let bytes = self.turn_left.min(self.batch_left).min(READ_BYTES);
-        let limit = ReadLimit {
-            records: usize::try_from(cursor.end - cursor.next).unwrap_or(usize::MAX).min(CHUNK_RECORDS),
-            bytes: usize::try_from(bytes).expect("a read is smaller than the address space"),
-        };
-        let page = read(&self.log, &self.topic, cursor.partition, cursor.next, limit).await?;
         // Nothing up to `next` is left where the page found no record.
         let reached = page.records.first().map_or(page.next, |record| record.offset).min(cursor.end);
         if page.records.is_empty() && reached <= cursor.next {
@@ -154,6 +194,7 @@ impl Reader {
         }
         self.missing += reached.saturating_sub(cursor.next);
         cursor.next = cursor.next.max(reached);
+        cursor.read = page.next;
         cursor.page = page.records.into_iter();
         Ok(())
     }
@@ -187,29 +228,10 @@ impl Cursor {
     fn is_done(&self) -> bool {
         self.next >= self.end
     }
-}
 
-impl Chunk {
-    fn is_full(&self, chunk_bytes: usize) -> bool {
-        self.bytes >= chunk_bytes || self.data.len() >= CHUNK_RECORDS
-    }
-
-    /// The record, or the records in it if it is an aggregate; `range` is absent where there are none.
-    fn push_all(&mut self, partition: u32, range: Option<HashRange>, record: Record) {
-        match range.and_then(|range| Some((range, aggregate::split(&record.data)?))) {
-            None => self.push(partition, record),
-            Some((range, parts)) => {
-                for part in parts.into_iter().filter(|part| range.contains(part.hash)) {
-                    self.push(partition, Record { data: part.data, key: Bytes::new(), ..record });
-                }
-            }
-        }
-    }
-
-    fn push(&mut self, partition: u32, record: Record) {
-        self.bytes += record.data.len();
-        self.origins.push(Origin { partition, offset: record.offset, at: record.at });
-        self.data.push(record.data);
+    /// Bytes that are read but not yet taken.
+    fn held(&self) -> u64 {
+        self.page.as_slice().iter().map(|record| record.data.len() as u64).sum()
     }
 }
 
