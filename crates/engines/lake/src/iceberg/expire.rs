@@ -13,7 +13,7 @@ use rt::Timestamp;
 use super::commit::Change;
 use super::load::references;
 use super::storage::split;
-use super::{Iceberg, IcebergError, IcebergTable, manifests};
+use super::{Iceberg, IcebergError, IcebergTable, manifests, summary};
 use crate::location;
 
 const AGE_PROPERTY: &str = "history.expire.max-snapshot-age-ms";
@@ -83,7 +83,8 @@ impl Iceberg {
     ///
     /// In a history without side branches, a snapshot has what the one before it had or what was added since. So what
     /// neither the oldest kept snapshot has, nor a kept one has added, no kept one has: reading the oldest kept one
-    /// and the current one is enough, however many there are. Else all of them are read.
+    /// and the current one is enough, however many there are. Else all of them are read; also where another engine
+    /// made one of them, which may have added again a file that was removed before.
     async fn left_behind(
         &self,
         before: &IcebergTable,
@@ -93,7 +94,10 @@ impl Iceberg {
         let roots = roots(after.metadata());
         let is_line = roots.len() == 1 && {
             let line: HashSet<i64> = ancestors(before.metadata(), roots[0]).collect();
+            let mut later =
+                after.metadata().snapshots().filter(|snapshot| snapshot.snapshot_id() != roots[0]);
             expired.iter().all(|id| line.contains(id))
+                && later.all(|snapshot| summary::is_ours(snapshot.summary()))
         };
         let known = if is_line {
             let ends: HashSet<i64> = roots.into_iter().chain(after.snapshot_id()).collect();

@@ -6,6 +6,14 @@ use ::iceberg::spec::{DataContentType, DataFile, Struct, Summary};
 
 use super::commit::Change;
 
+/// Who made a snapshot, as other engines say it too.
+const ENGINE: (&str, &str) = ("engine-name", "mulgil");
+
+/// Whether the snapshot is of our making.
+pub(super) fn is_ours(summary: &Summary) -> bool {
+    summary.additional_properties.get(ENGINE.0).is_some_and(|engine| engine == ENGINE.1)
+}
+
 #[derive(Default)]
 struct Counts {
     data_files: u64,
@@ -51,7 +59,7 @@ pub(super) fn of(
 ) -> HashMap<String, String> {
     let added = Counts::of(change.added.iter().map(|added| &added.file));
     let gone = Counts::of(removed.iter());
-    let mut summary: HashMap<String, String> = HashMap::new();
+    let mut summary = HashMap::from([(ENGINE.0.to_owned(), ENGINE.1.to_owned())]);
     let counts = [
         ("added-data-files", added.data_files),
         ("deleted-data-files", gone.data_files),

@@ -96,6 +96,31 @@ async fn old_snapshots_go_with_the_files_that_only_they_had() {
 }
 
 #[tokio::test]
+async fn a_file_that_another_engine_took_back_stays_with_the_snapshot_that_has_it() {
+    let world = World::new().await;
+    let table = world.create(&[("id", "bigint"), ("value", "int")], &[]).await;
+    let mut written = world.write(&table, &[r#"{"id":1,"value":1}"#]).await;
+    let file = AddedFile { file: written[0].file.clone(), spec_id: 0 };
+    let location = file.file.file_path().to_owned();
+    let gone = Change { removed: [location].into(), ..Change::default() };
+    let back =
+        Change { summary: [("engine-name".to_owned(), "spark".to_owned())].into(), ..Change::append([file]) };
+    let first = world.commit(table, vec![written.remove(0)], Change::default()).await.unwrap();
+    world.append(&[r#"{"id":2,"value":2}"#]).await;
+    world.clock.advance(Duration::from_secs(3600));
+    world.commit(world.load().await, Vec::new(), gone.clone()).await.unwrap();
+    let middle = world.commit(world.load().await, Vec::new(), back).await.unwrap();
+    world.commit(world.load().await, Vec::new(), gone).await.unwrap();
+    let settings = ExpireSettings { age_max: Duration::from_secs(60), ..ExpireSettings::default() };
+    let done = world.iceberg().expire(&world.scope, "shop", "orders", &settings).await.unwrap();
+    assert_eq!(done.snapshots, 2);
+    let table = world.load().await;
+    assert!(table.metadata().snapshot_by_id(first.snapshot_id().unwrap()).is_none());
+    assert_eq!(rows(&table, middle.snapshot_id()).await, ["1|1", "2|2"]);
+    assert_eq!(rows(&table, None).await, ["2|2"]);
+}
+
+#[tokio::test]
 async fn nothing_is_forgotten_of_a_table_whose_own_rule_cannot_be_understood() {
     let world = World::new().await;
     world.create(&[("id", "bigint"), ("value", "int")], &[]).await;
