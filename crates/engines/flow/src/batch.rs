@@ -17,7 +17,7 @@ use crate::lanes::{Done, Lanes};
 use crate::output::{Output, Sealed};
 use crate::parts::{Live, Partitions, Parts};
 use crate::plan::Plan;
-use crate::reader::{CHUNK_BYTES, Chunk, Reader};
+use crate::reader::{AHEAD_BYTES, CHUNK_BYTES, Chunk, Reader};
 use crate::records::{Count, Errors, Failures, Refusal, Tally};
 use crate::reject::{Attempt, Cause, FailureKind};
 use crate::requests::{Refused, Requests};
@@ -55,7 +55,7 @@ pub(crate) fn memory_bytes(plan: &Plan, partition_bytes: usize) -> u64 {
     // Encoded rows are held until their row group is closed; they are rarely half of their source.
     let spread = plan.partitioned.is_some() || matches!(plan.spec.encode, Encode::Iceberg(_));
     let encoded = if spread { partition_bytes as u64 } else { batch / 2 };
-    batch.min(chunks) * COPIES + encoded
+    batch.min(chunks) * COPIES + batch.min(AHEAD_BYTES) + encoded
 }
 
 /// A batch in work.
@@ -111,7 +111,7 @@ impl<'a> Batch<'a> {
         let converter = Arc::new(Converter::new(&plan, parts)?);
         let ahead = Ahead {
             rt: parts.rt.clone(),
-            reader: Reader::new(parts.log.clone(), &plan),
+            reader: Reader::new(parts.rt.clone(), parts.log.clone(), &plan),
             converter: converter.clone(),
             converting: VecDeque::new(),
             read: false,
@@ -247,13 +247,14 @@ impl Writing<'_> {
             return self.write_rows(admitted).await;
         }
         let ready = self.lanes.encode(admitted).await?;
-        if !ready.is_empty() || self.lanes.is_over_budget() {
+        let relief = self.lanes.want_relief();
+        if !ready.is_empty() || relief {
             self.gate.pass().await?;
         }
         for (prefix, bytes) in ready {
             self.lanes.write(&prefix, bytes).await?;
         }
-        if self.lanes.is_over_budget() { self.lanes.relieve().await } else { Ok(()) }
+        if relief { self.lanes.relieve().await } else { Ok(()) }
     }
 
     async fn push_records(&mut self, converted: Converted) -> Result<(), FlowError> {

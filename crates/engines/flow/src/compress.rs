@@ -57,6 +57,11 @@ impl Compressor {
         if self.pending.len() < BLOCK_BYTES { Ok(Bytes::new()) } else { self.block() }
     }
 
+    /// All bytes there are so far: holds none after it.
+    pub(crate) fn flush(&mut self) -> Result<Bytes, FlowError> {
+        if self.pending.is_empty() { Ok(Bytes::new()) } else { self.block() }
+    }
+
     /// The last bytes of the object.
     pub(crate) fn finish(mut self) -> Result<Bytes, FlowError> {
         let mut out = Vec::from(self.block()?);

@@ -23,7 +23,7 @@ use crate::parts::{Live, Parts, Turn};
 use crate::plan::{Draft, Plan};
 use crate::spec::Names;
 use crate::state::State;
-use crate::{Encode, FlowError, FlowId, FlowSpec, ParquetEncode, TableVersion};
+use crate::{Buffer, Encode, FlowError, FlowId, FlowSpec, ParquetEncode, TableVersion};
 
 pub(crate) struct Delivery {
     pub(crate) parts: Arc<Parts>,
@@ -187,13 +187,27 @@ impl Delivery {
         let mut offsets = attempt.state.offsets.clone();
         offsets.extend(ends);
         let pending = attempt.backlog.look(&self.parts.log, &topic, &offsets).await?;
-        if !pending.fills(&attempt.state.spec.buffer) {
+        if !pending.fills(&self.buffer(&attempt.state.spec)) {
             return Ok(None);
         }
         let number = attempt.state.ledger.batches + 2;
         // What keeps the next batch from being planned must not keep this one from being finished.
         let Ok(plan) = self.plan(attempt, &topic, number, pending).await else { return Ok(None) };
         Ok(self.parts.try_turn(&plan).map(|turn| (Arc::new(plan), turn)))
+    }
+
+    /// When a batch is full. Each partition by key has a buffer of its own, so a batch has as many as the one before
+    /// it had partitions, up to what is sensible to do again after a crash.
+    fn buffer(&self, spec: &FlowSpec) -> Buffer {
+        let Buffer { bytes, interval } = spec.buffer;
+        if spec.partitioning.is_none() {
+            return spec.buffer;
+        }
+        let settings = &self.parts.settings;
+        let most =
+            settings.partitioned_batch_bytes.min(if spec.live { settings.live_bytes } else { usize::MAX });
+        let buffers = bytes.saturating_mul(u64::from(self.live.partitions.open().max(1)));
+        Buffer { bytes: buffers.min(most as u64).max(bytes), interval }
     }
 
     /// `None`: the state must be read again.
@@ -203,7 +217,8 @@ impl Delivery {
             let Some(topic) = self.source(&attempt.state).await? else { return Ok(None) };
             let offsets: &BTreeMap<u32, Offset> = &attempt.state.offsets;
             let pending = attempt.backlog.look(log, &topic, offsets).await?;
-            let close = pending.close(&attempt.state.spec.buffer, rt.now(), attempt.spaced);
+            let buffer = self.buffer(&attempt.state.spec);
+            let close = pending.close(&buffer, rt.now(), attempt.spaced);
             if close == Close::Now {
                 let number = attempt.state.ledger.batches + 1;
                 return self.plan(attempt, &topic, number, pending).await.map(Some);
@@ -236,7 +251,8 @@ impl Delivery {
             _ => pending.spans,
         };
         let table = self.table(spec).await?;
-        Ok(Draft { batch, spec, names, oldest, spans, source_bytes, table }.plan(rt))
+        let bytes = self.buffer(spec).bytes;
+        Ok(Draft { batch, spec, names, oldest, spans, source_bytes, bytes, table }.plan(rt))
     }
 
     /// The source, if it is still the one the offsets belong to. If it is another topic of the same name

@@ -28,13 +28,15 @@ pub(crate) enum Encoder {
     Held(HeldRows),
 }
 
-/// Rows that wait for their object to be written. The writer of a file costs some hundred kilobytes before its
-/// first row: where hundreds of files are in the making, each gets one only at its end.
+/// Rows that wait to be written to their object. A row group in the making costs some hundred kilobytes before its
+/// first row: where hundreds of files are in the making, each gets one only when its rows are to go.
 pub(crate) struct HeldRows {
     plan: Arc<Plan>,
     key: String,
     batches: Vec<RecordBatch>,
     bytes: usize,
+    /// The file, once a row group of it is written.
+    begun: Option<Box<Encoder>>,
 }
 
 /// So many batches are joined to one: small ones cost more than their rows.
@@ -53,13 +55,29 @@ impl HeldRows {
         Ok(())
     }
 
-    fn finish(self) -> Result<Vec<Bytes>, FlowError> {
-        let mut encoder = Encoder::new(&self.plan.spec.encode, self.plan.table.as_ref(), &self.key)?;
+    /// Makes a row group of what is held.
+    fn spill(&mut self) -> Result<Vec<Bytes>, FlowError> {
+        let encoder = match &mut self.begun {
+            Some(encoder) => encoder,
+            none => {
+                let encoder = Encoder::new(&self.plan.spec.encode, self.plan.table.as_ref(), &self.key)?;
+                none.insert(Box::new(encoder))
+            }
+        };
         let mut file = Vec::new();
-        for batch in self.batches {
+        self.bytes = 0;
+        for batch in self.batches.drain(..) {
             file.extend(encoder.push(Payload::Rows(batch))?);
         }
-        file.extend(encoder.finish()?);
+        file.extend(encoder.spill()?);
+        Ok(file)
+    }
+
+    fn finish(mut self) -> Result<Vec<Bytes>, FlowError> {
+        let mut file = self.spill()?;
+        if let Some(encoder) = self.begun {
+            file.extend(encoder.finish()?);
+        }
         Ok(file)
     }
 }
@@ -91,6 +109,7 @@ impl Encoder {
                 key: key.to_owned(),
                 batches: Vec::new(),
                 bytes: 0,
+                begun: None,
             })),
             encode => Encoder::new(encode, plan.table.as_ref(), key),
         }
@@ -102,7 +121,7 @@ impl Encoder {
             Encoder::Bytes(compressor) => compressor.memory(),
             Encoder::Parquet(writer) => writer.memory_size(),
             Encoder::Orc(writer) => writer.memory_size(),
-            Encoder::Held(rows) => rows.bytes,
+            Encoder::Held(rows) => rows.bytes + rows.begun.as_ref().map_or(0, |file| file.memory()),
         }
     }
 
@@ -123,6 +142,22 @@ impl Encoder {
                 Ok(Vec::new())
             }
             _ => unreachable!("converter and encoder are made from the same settings"),
+        }
+    }
+
+    /// The bytes of all that was pushed so far, so that little of it is held any more.
+    pub(crate) fn spill(&mut self) -> Result<Vec<Bytes>, FlowError> {
+        match self {
+            Encoder::Bytes(compressor) => compressor.flush().map(piece),
+            Encoder::Parquet(writer) => {
+                writer.close_group().map_err(parquet_error)?;
+                Ok(writer.take_flushed())
+            }
+            Encoder::Orc(writer) => {
+                writer.close_stripe().map_err(orc_error)?;
+                Ok(piece(writer.take_flushed()))
+            }
+            Encoder::Held(rows) => rows.spill(),
         }
     }
 

@@ -1,8 +1,9 @@
 //! The data objects of a batch: one, or one for each partition its records belong to.
 //!
 //! What the encoders of all partitions hold together is bounded by one setting. Beyond it the largest is
-//! written out as an object, and what comes later for that partition goes to a further one, whose name has a
-//! number. Which records are in which object follows from the plan and the records.
+//! written to its object, which goes on behind that. Each partition has the buffer of the delivery to
+//! itself: an object that fills it is complete, and what comes later for that partition goes to a further one, whose
+//! name has a number. Which records are in which object follows from the plan and the records.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ struct Lane {
     key: String,
     /// Objects of the partition before this one.
     piece: u32,
+    /// Of the records in this one.
+    bytes: u64,
     /// Absent while a thread works with it, and after the object was written out.
     encoder: Option<Encoder>,
     output: Option<Output>,
@@ -55,9 +58,11 @@ impl<'a> Lanes<'a> {
         if let Some(lane) = self.lanes.get_mut(&group.prefix) {
             if lane.encoder.is_none() {
                 lane.piece += 1;
+                lane.bytes = 0;
                 lane.key = object_key(&self.plan, &group.prefix, lane.piece);
                 lane.encoder = Some(encoder(&self.plan, &lane.key)?);
             }
+            lane.bytes += group.delivered.bytes;
             return Ok(true);
         }
         let limit = self.plan.spec.partitioning.unwrap_or_default().partitions_max;
@@ -66,7 +71,8 @@ impl<'a> Lanes<'a> {
         }
         let key = object_key(&self.plan, &group.prefix, 0);
         let encoder = Some(encoder(&self.plan, &key)?);
-        self.lanes.insert(group.prefix.clone(), Lane { key, piece: 0, encoder, output: None });
+        let lane = Lane { key, piece: 0, bytes: group.delivered.bytes, encoder, output: None };
+        self.lanes.insert(group.prefix.clone(), lane);
         Ok(true)
     }
 
@@ -103,9 +109,11 @@ impl<'a> Lanes<'a> {
         Ok(ready)
     }
 
-    /// Whether the encoders of all partitions hold more than they may.
-    pub(crate) fn is_over_budget(&self) -> bool {
-        self.plan.partitioned.is_some() && self.memory() > self.parts.settings.partition_bytes
+    /// Whether objects are complete, or the encoders of all partitions hold more than they may.
+    pub(crate) fn want_relief(&self) -> bool {
+        self.plan.partitioned.is_some()
+            && (self.memory() > self.parts.settings.partition_bytes
+                || self.lanes.values().any(|lane| lane.is_full(&self.plan)))
     }
 
     /// Appends bytes to the object of a partition.
@@ -114,16 +122,28 @@ impl<'a> Lanes<'a> {
         lane.write(self.parts, &self.plan, bytes).await
     }
 
-    /// Writes out the largest objects until half of the budget is free again: many small ones would cost
-    /// more than they free.
+    /// Makes complete objects durable, and writes out the largest of the others until half of the budget is free
+    /// again: many small writes would cost more than they free.
     pub(crate) async fn relieve(&mut self) -> Result<(), FlowError> {
-        while self.memory() > self.parts.settings.partition_bytes / 2 {
-            let held = |lane: &Lane| lane.encoder.as_ref().map_or(0, Encoder::memory);
-            let largest =
-                self.lanes.values_mut().filter(|lane| lane.encoder.is_some()).max_by_key(|lane| held(lane));
-            let Some(lane) = largest else { return Ok(()) };
+        for lane in self.lanes.values_mut().filter(|lane| lane.is_full(&self.plan)) {
             let object = lane.seal(self.parts, &self.plan).await?;
             self.done.push(Done { key: lane.key.clone(), object });
+            self.parts.pass(at::AFTER_SPILL).await?;
+        }
+        if self.memory() <= self.parts.settings.partition_bytes {
+            return Ok(());
+        }
+        let held = |lane: &Lane| lane.encoder.as_ref().map_or(0, Encoder::memory);
+        let mut left = self.memory();
+        let mut lanes: Vec<&mut Lane> =
+            self.lanes.values_mut().filter(|lane| lane.encoder.is_some()).collect();
+        lanes.sort_by_key(|lane| std::cmp::Reverse(held(lane)));
+        for lane in lanes {
+            if left <= self.parts.settings.partition_bytes / 2 {
+                break;
+            }
+            left = left.saturating_sub(held(lane));
+            lane.spill(self.parts, &self.plan).await?;
             self.parts.pass(at::AFTER_SPILL).await?;
         }
         Ok(())
@@ -164,6 +184,21 @@ impl Lane {
             output.write(bytes).await?;
         }
         Ok(())
+    }
+
+    /// Whether it holds what one object is to hold.
+    fn is_full(&self, plan: &Plan) -> bool {
+        self.encoder.is_some() && self.bytes >= plan.spec.buffer.bytes
+    }
+
+    /// Writes what its encoder holds.
+    async fn spill(&mut self, parts: &Parts, plan: &Plan) -> Result<(), FlowError> {
+        let mut encoder = self.encoder.take().expect("only an open lane is written out");
+        let spill = move || Ok::<_, FlowError>((encoder.spill()?, encoder));
+        let (bytes, encoder) = parts.rt.blocking("flow-encode", spill).await?;
+        self.encoder = Some(encoder);
+        self.write(parts, plan, bytes).await?;
+        self.output.as_mut().expect("it was opened by the write").flush().await
     }
 
     async fn seal(&mut self, parts: &Parts, plan: &Plan) -> Result<Sealed, FlowError> {

@@ -35,6 +35,11 @@ impl Output {
         self.writer.write(bytes).await.map_err(|source| sink_error(&self.bucket, source))
     }
 
+    /// Returns when what was written so far holds no memory.
+    pub(crate) async fn flush(&mut self) -> Result<(), FlowError> {
+        self.writer.flush().await.map_err(|source| sink_error(&self.bucket, source))
+    }
+
     pub(crate) async fn seal(self) -> Result<Sealed, FlowError> {
         let Output { bucket, writer } = self;
         let staged = writer.stage().await.map_err(|source| sink_error(&bucket, source))?;

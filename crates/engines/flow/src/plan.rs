@@ -11,7 +11,7 @@ use crate::reject::FailureKind;
 use crate::spec::Names;
 
 /// Bytes a partition contributes before it is the next one's turn.
-const TURN_BYTES_MAX: u64 = 4 << 20;
+pub(crate) const TURN_BYTES_MAX: u64 = 4 << 20;
 const TURN_BYTES_MIN: u64 = 64 << 10;
 
 /// The format of a stored plan.
@@ -95,12 +95,14 @@ pub(crate) struct Draft<'a> {
     pub(crate) oldest: Timestamp,
     pub(crate) spans: Vec<Span>,
     pub(crate) source_bytes: u64,
+    /// When the batch is full.
+    pub(crate) bytes: u64,
     pub(crate) table: Option<Table>,
 }
 
 impl Draft<'_> {
     pub(crate) fn plan(self, rt: &Rt) -> Plan {
-        let Draft { batch, spec, names, oldest, spans, source_bytes, table } = self;
+        let Draft { batch, spec, names, oldest, spans, source_bytes, bytes, table } = self;
         let sink = &spec.sink;
         let zone = names.zone;
         let time = name_time(oldest, zone);
@@ -126,8 +128,8 @@ impl Draft<'_> {
             planned: rt.now(),
             oldest,
             spec: spec.clone(),
-            bytes: spec.buffer.bytes,
-            turn_bytes: turn_bytes(spec.buffer.bytes, spans.len()),
+            bytes,
+            turn_bytes: turn_bytes(bytes, spans.len()),
             spans,
             source_bytes,
             data_key: format!("{data_prefix}{stem}{}", sink.suffix),

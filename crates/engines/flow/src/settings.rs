@@ -7,9 +7,11 @@ pub struct FlowSettings {
     /// Bytes that batches in work may hold, all deliveries together: records read, rows decoded, files
     /// encoded. A batch that needs more than all of it gets all of it. Default 256 MiB.
     pub memory_bytes: usize,
-    /// Bytes that the files of all partitions of one batch may hold before they are written. Beyond it the
-    /// largest are written out, and later records of those partitions go to further files. Default 64 MiB.
+    /// Bytes that the files of all partitions of one batch may hold before they are written. Beyond it the rows of
+    /// the largest are written to their files as a row group. Default 64 MiB.
     pub partition_bytes: usize,
+    /// Bytes of records in a batch whose partitions by key do not fill their buffers before. Default 1 GiB.
+    pub partitioned_batch_bytes: usize,
     /// Bytes of pending records of one delivery up to which they are shown as rows: rows are kept until they
     /// are written. A delivery that is further behind shows its files only. Default 256 MiB.
     pub live_bytes: usize,
@@ -37,6 +39,7 @@ impl Default for FlowSettings {
         FlowSettings {
             memory_bytes: 256 << 20,
             partition_bytes: 64 << 20,
+            partitioned_batch_bytes: 1 << 30,
             live_bytes: 256 << 20,
             batches_at_once: 2,
             requests_at_once: 16,

@@ -125,7 +125,8 @@ impl Writer {
         Ok(self.flushed.into())
     }
 
-    fn close_stripe(&mut self) -> Result<(), OrcError> {
+    /// Closes the stripe in progress, if there is one.
+    pub fn close_stripe(&mut self) -> Result<(), OrcError> {
         if self.stripe_rows == 0 {
             return Ok(());
         }

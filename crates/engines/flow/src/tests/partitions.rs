@@ -116,7 +116,7 @@ async fn partitions_beyond_the_limit_go_to_the_error_output() {
 }
 
 #[tokio::test]
-async fn many_partitions_are_written_in_pieces_when_the_budget_is_small() {
+async fn many_partitions_are_written_row_group_by_row_group_when_the_budget_is_small() {
     let rig = Rig::with(FlowSettings {
         batch_spacing: std::time::Duration::ZERO,
         partition_bytes: 1,
@@ -133,6 +133,33 @@ async fn many_partitions_are_written_in_pieces_when_the_budget_is_small() {
     assert_eq!(folders.len(), 5);
     assert_eq!(folders.values().map(Vec::len).sum::<usize>(), 40_000);
     let objects = rig.objects("events/name=n0/").await;
-    assert_eq!(objects.len(), 3, "one a chunk: {:?}", objects.keys());
+    assert_eq!(objects.len(), 1, "{:?}", objects.keys());
+    let file = objects.into_values().next().unwrap();
+    assert_eq!(row_groups(file), 3, "one a chunk");
     assert_eq!(status.ledger.batches, 1);
+}
+
+#[tokio::test]
+async fn each_partition_has_the_buffer_to_itself() {
+    let rig = Rig::new().await;
+    rig.topic(1).await;
+    rig.table(&["name", "day"]).await;
+    let mut spec = spec(500);
+    // The buffer is less than one chunk, of which each partition gets the fifth part.
+    let record = event(10_000, "n0").len() as u64;
+    spec.buffer.bytes = record * 2_000;
+    rig.put(0, (10_000..10_010).map(|id| event(id, &format!("n{}", id % 5)))).await;
+    rig.flow.create(&id(), &spec).await.unwrap();
+    rig.clock.advance(std::time::Duration::from_secs(900));
+    rig.until_settled(10).await;
+    rig.put(0, (10_010..50_010).map(|id| event(id, &format!("n{}", id % 5)))).await;
+    rig.clock.advance(std::time::Duration::from_secs(900));
+    let status = rig.until_settled(40_010).await;
+    // It now knows of five partitions: 10,000 records are a batch, not 2,000.
+    assert!((5..8).contains(&status.ledger.batches), "{} batches", status.ledger.batches);
+    let folders = delivered(&rig).await;
+    assert_eq!(folders.values().map(Vec::len).collect::<Vec<_>>(), [8_002; 5]);
+    for bytes in rig.objects("events/name=n1/").await.into_values() {
+        assert!(ids_of(bytes).len() <= 4_000, "an object that fills the buffer is complete");
+    }
 }

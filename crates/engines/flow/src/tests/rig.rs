@@ -230,6 +230,10 @@ pub(super) fn ids_of(parquet: Bytes) -> Vec<i64> {
     reader.flat_map(|batch| column(batch.unwrap())).collect()
 }
 
+pub(super) fn row_groups(parquet: Bytes) -> usize {
+    ParquetRecordBatchReaderBuilder::try_new(parquet).unwrap().metadata().num_row_groups()
+}
+
 pub(super) fn gunzip(bytes: &[u8]) -> String {
     std::io::read_to_string(MultiGzDecoder::new(bytes)).unwrap()
 }

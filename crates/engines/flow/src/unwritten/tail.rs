@@ -133,10 +133,10 @@ impl Tail {
                 window = cut.first().copied().unwrap_or(window);
             }
             let table = self.table.clone();
-            let draft =
-                Draft { batch: 0, spec, names: &names, oldest, spans: vec![window], source_bytes: 0, table };
+            let (spans, bytes) = (vec![window], u64::MAX);
+            let draft = Draft { batch: 0, spec, names: &names, oldest, spans, source_bytes: 0, bytes, table };
             let mut plan = draft.plan(&parts.rt);
-            (plan.bytes, plan.turn_bytes) = (u64::MAX, u64::MAX);
+            plan.turn_bytes = u64::MAX;
             plan.backup_key = None;
             if let Encode::Iceberg(iceberg) = &mut plan.spec.encode {
                 // Who asks for a table does not make one.
@@ -156,7 +156,7 @@ impl Tail {
         pieces: &mut VecDeque<Piece>,
     ) -> Result<(), FlowError> {
         let converter = Arc::new(Converter::new(plan, parts)?);
-        let mut reader = Reader::new(parts.log.clone(), plan);
+        let mut reader = Reader::new(parts.rt.clone(), parts.log.clone(), plan);
         while let Some(chunk) = reader.next().await? {
             let bytes = chunk.bytes as u64;
             let converted = Arc::clone(&converter).convert(parts.rt.clone(), chunk).await?;
