@@ -57,8 +57,8 @@ pub async fn run(bin: &Path, scratch: &Path, seconds: u64) -> Result<()> {
         measured(bin, scratch, Duration::from_secs(seconds) * TIMES, &case, &report).await?;
     }
     report.note(
-        "The last row of a delivery to partitions waits for its buffer of 60 s. Beyond 64 MiB of open files the \
-         largest are written.",
+        "The last row of a delivery to partitions waits for its buffer of 60 s. Beyond 64 MiB of open files \
+         rows of the largest are written as a row group.",
     );
     Ok(())
 }
