@@ -11,6 +11,7 @@ pub mod commands;
 pub mod config;
 pub mod data_dir;
 pub mod demo;
+pub mod descriptors;
 mod internal;
 mod logging;
 mod measure;

@@ -19,6 +19,10 @@ use crate::output::{Output, Sealed};
 use crate::parts::Parts;
 use crate::plan::Plan;
 
+/// Objects of a batch whose files are open at the same time: systems give a process a thousand and twenty-four, and two
+/// batches are in work.
+const OPEN_MAX: usize = 400;
+
 /// Objects that are made durable at the same time.
 const SEALED_AT_ONCE: usize = 8;
 
@@ -135,6 +139,7 @@ impl<'a> Lanes<'a> {
         }
         let held = |lane: &Lane| lane.encoder.as_ref().map_or(0, Encoder::memory);
         let mut left = self.memory();
+        let mut open = self.lanes.values().filter(|lane| lane.output.is_some()).count();
         let mut lanes: Vec<&mut Lane> =
             self.lanes.values_mut().filter(|lane| lane.encoder.is_some()).collect();
         lanes.sort_by_key(|lane| std::cmp::Reverse(held(lane)));
@@ -143,7 +148,13 @@ impl<'a> Lanes<'a> {
                 break;
             }
             left = left.saturating_sub(held(lane));
-            lane.spill(self.parts, &self.plan).await?;
+            if lane.output.is_some() || open < OPEN_MAX {
+                open += usize::from(lane.output.is_none());
+                lane.spill(self.parts, &self.plan).await?;
+            } else {
+                let object = lane.seal(self.parts, &self.plan).await?;
+                self.done.push(Done { key: lane.key.clone(), object });
+            }
             self.parts.pass(at::AFTER_SPILL).await?;
         }
         Ok(())

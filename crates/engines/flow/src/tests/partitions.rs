@@ -140,6 +140,22 @@ async fn many_partitions_are_written_row_group_by_row_group_when_the_budget_is_s
 }
 
 #[tokio::test]
+async fn of_many_partitions_some_end_their_objects_before_too_many_files_are_open() {
+    let settings = FlowSettings { partition_bytes: 1, ..FlowSettings::default() };
+    let rig = Rig::with(settings).await;
+    rig.topic(1).await;
+    rig.table(&["name", "day"]).await;
+    rig.put(0, (0..40_000).map(|id| event(id, &format!("n{}", id % 410)))).await;
+    rig.flow.create(&id(), &spec(500)).await.unwrap();
+    rig.until_settled(40_000).await;
+    let mut ids: Vec<i64> = delivered(&rig).await.into_values().flatten().collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..40_000).collect::<Vec<_>>());
+    // Three chunks: the ten that find no room make an object of each.
+    assert_eq!(rig.objects("events/").await.len(), 400 + 10 * 3);
+}
+
+#[tokio::test]
 async fn each_partition_has_the_buffer_to_itself() {
     let rig = Rig::new().await;
     rig.topic(1).await;
