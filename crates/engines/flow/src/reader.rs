@@ -242,5 +242,5 @@ pub(crate) async fn read(
     from: Offset,
     limit: ReadLimit,
 ) -> Result<Page, FlowError> {
-    log.read(topic, partition, from, limit).await.map_err(|error: LogError| FlowError::Source(error))
+    log.read_once(topic, partition, from, limit).await.map_err(|error: LogError| FlowError::Source(error))
 }

@@ -57,6 +57,13 @@ impl PartitionState {
     }
 }
 
+/// Who is expected to read the same records about this time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readers {
+    One,
+    Others,
+}
+
 impl Journal {
     /// Reads from the segments; blocks.
     pub(crate) fn read(
@@ -64,13 +71,14 @@ impl Journal {
         partition: &PartitionState,
         from: Offset,
         limit: ReadLimit,
+        readers: Readers,
     ) -> Result<Page, LogError> {
         let mut moved = None;
         for _ in 0..ATTEMPTS_MAX {
             if let Some(page) = partition.read_cached(from, limit) {
                 return Ok(page);
             }
-            match self.read_segments(partition, from, limit) {
+            match self.read_segments(partition, from, limit, readers) {
                 Ok(Some(page)) => return Ok(page),
                 Ok(None) => {}
                 // Retention removed a segment after it was chosen; what is kept begins later now.
@@ -87,12 +95,13 @@ impl Journal {
         partition: &PartitionState,
         from: Offset,
         limit: ReadLimit,
+        readers: Readers,
     ) -> io::Result<Option<Page>> {
         let (mut cursor, tail, oldest) = {
             let shared = partition.shared.lock();
             (from.max(shared.oldest), shared.tail, shared.oldest)
         };
-        let mut reading = Reading::new(cursor, tail, oldest, limit);
+        let mut reading = Reading { readers, ..Reading::new(cursor, tail, oldest, limit) };
         while cursor < tail {
             let Some((_, extent, end)) = partition.shared.lock().extent_at(cursor) else { break };
             let mut wanted = Wanted::new(reading.room());
@@ -132,7 +141,8 @@ impl Journal {
             return Ok(());
         }
         let file = self.file(segment)?;
-        let once = |length: u64| length >= ONCE_BYTES_MIN && segment.let_go.load(Ordering::Relaxed);
+        let passes = reading.readers == Readers::One && segment.let_go.load(Ordering::Relaxed);
+        let once = |length: u64| passes && length >= ONCE_BYTES_MIN;
         // A page of many small frames would wait for each in turn. The first is read at once; where the hint is not
         // taken for the others, they are waited for.
         for (start, length) in runs(batches).skip(1).filter_map(range).filter(|(_, length)| !once(*length)) {
@@ -198,13 +208,14 @@ struct Reading {
     page: Page,
     bytes: usize,
     limit: ReadLimit,
+    readers: Readers,
     is_full: bool,
 }
 
 impl Reading {
     fn new(from: Offset, tail: Offset, oldest: Offset, limit: ReadLimit) -> Reading {
         let page = Page { records: Vec::new(), next: from, tail, oldest };
-        Reading { page, bytes: 0, limit, is_full: false }
+        Reading { page, bytes: 0, limit, readers: Readers::Others, is_full: false }
     }
 
     /// Adds the records of a batch from the page's `next` on. False once the page is full.

@@ -18,6 +18,7 @@ use crate::journal::{Journal, Stats};
 use crate::keys::LogKey;
 use crate::partition::PartitionState;
 use crate::queue::{Command, Queue};
+use crate::read::Readers;
 use crate::recovery::{Recovered, pass_losses, recover};
 use crate::segment::Segment;
 use crate::topics::{self, PartitionRecord, TopicRecord, TopicState};
@@ -269,7 +270,22 @@ impl Log {
         if let Some(page) = self.read_cached(id, partition, from, limit).await? {
             return Ok(page);
         }
-        let read = self.read_of_disk(id, partition, from, limit)?;
+        let read = self.read_of_disk(id, partition, from, limit, Readers::Others)?;
+        self.inner.rt.blocking("log read", read).await
+    }
+
+    /// The same for records that are not expected to be read again soon: what memory does not have passes it by.
+    pub async fn read_once(
+        &self,
+        id: &TopicId,
+        partition: u32,
+        from: Offset,
+        limit: ReadLimit,
+    ) -> Result<Page, LogError> {
+        if let Some(page) = self.read_cached(id, partition, from, limit).await? {
+            return Ok(page);
+        }
+        let read = self.read_of_disk(id, partition, from, limit, Readers::One)?;
         self.inner.rt.blocking("log read", read).await
     }
 
@@ -282,7 +298,7 @@ impl Log {
         from: Offset,
         limit: ReadLimit,
     ) -> Result<Page, LogError> {
-        let read = self.read_of_disk(id, partition, from, limit)?;
+        let read = self.read_of_disk(id, partition, from, limit, Readers::Others)?;
         self.inner.rt.background("log read", read).await
     }
 
@@ -293,10 +309,11 @@ impl Log {
         partition: u32,
         from: Offset,
         limit: ReadLimit,
+        readers: Readers,
     ) -> Result<impl FnOnce() -> Result<Page, LogError> + Send + use<>, LogError> {
         let partition = self.state(id)?.partition(partition)?.clone();
         let journal = self.inner.journal.clone();
-        Ok(move || journal.read(&partition, from, limit))
+        Ok(move || journal.read(&partition, from, limit, readers))
     }
 
     /// As [`Log::read`] where memory holds all of the page, or there is nothing to read: it takes neither memory

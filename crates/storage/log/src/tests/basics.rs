@@ -210,6 +210,24 @@ async fn the_memory_of_all_but_the_newest_complete_segment_is_given_back() {
 }
 
 #[tokio::test]
+async fn large_frames_of_old_segments_pass_memory_by_for_who_reads_them_alone() {
+    let mut bench = Bench::with(LogSettings { segment_bytes: 4200, tail_cache_bytes: 0, ..settings() }).await;
+    let id = bench.topic("t", 1).await;
+    let texts = ["x", "y", "z"].map(|letter| letter.repeat(300_000));
+    for text in &texts {
+        bench.append(&id, 0, &[text]).await;
+    }
+    bench.reopen().await;
+    let limit = ReadLimit { records: 10, bytes: 10_000_000 };
+    let shared = bench.log.read(&id, 0, 0, limit).await.expect("a page");
+    assert_eq!(bench.faults.once.load(Ordering::SeqCst), 0);
+    let alone = bench.log.read_once(&id, 0, 0, limit).await.expect("a page");
+    assert_eq!(bench.faults.once.load(Ordering::SeqCst), 3);
+    assert_eq!(alone.records, shared.records);
+    assert!(alone.records.iter().map(|record| &record.data[..]).eq(texts.iter().map(String::as_bytes)));
+}
+
+#[tokio::test]
 async fn a_watch_resolves_when_the_tail_moves_past_its_offset_and_not_before() {
     let bench = Bench::new().await;
     let id = bench.topic("t", 1).await;

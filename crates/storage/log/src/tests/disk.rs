@@ -22,6 +22,7 @@ pub(super) struct Faults {
     pub(super) reads: AtomicUsize,
     /// Files whose memory was given back.
     pub(super) let_go: AtomicUsize,
+    pub(super) once: AtomicUsize,
     stalled: Mutex<bool>,
     released: Condvar,
 }
@@ -106,7 +107,7 @@ impl DiskFile for FaultyFile {
     }
 
     fn read_once(&self, position: u64, length: usize) -> io::Result<Bytes> {
-        self.faults.reads.fetch_add(1, Ordering::SeqCst);
+        self.faults.once.fetch_add(1, Ordering::SeqCst);
         self.file.read_once(position, length)
     }
 
