@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use flow::FlowSettings;
 use lake::iceberg::UpkeepSettings;
 use names::{AccountId, Region};
 use serde::Deserialize;
@@ -37,6 +38,8 @@ pub struct Config {
     pub metrics_token: Option<Token>,
     /// Certificate authorities that endpoints of deliveries may use beside the system's, PEM.
     pub delivery_ca: Option<PathBuf>,
+    /// What deliveries may hold.
+    pub flow: FlowSettings,
     /// How Iceberg tables are kept in shape.
     pub upkeep: UpkeepSettings,
     pub log: String,
@@ -124,6 +127,19 @@ struct MetricsFile {
 #[serde(deny_unknown_fields)]
 struct DeliveryFile {
     ca: Option<PathBuf>,
+    memory_bytes: Option<usize>,
+    partition_bytes: Option<usize>,
+}
+
+impl DeliveryFile {
+    fn settings(&self) -> FlowSettings {
+        let default = FlowSettings::default();
+        FlowSettings {
+            memory_bytes: self.memory_bytes.unwrap_or(default.memory_bytes),
+            partition_bytes: self.partition_bytes.unwrap_or(default.partition_bytes),
+            ..default
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -179,6 +195,7 @@ impl Config {
             kinesis_limits: args.kinesis_limits.or(file.kinesis.limits).unwrap_or(ShardLimits::Machine),
             tls: tls_files(args)?.or(file.tls),
             metrics_token: environment("MULGIL_METRICS_TOKEN").map(Token).or(file.metrics.token),
+            flow: file.delivery.settings(),
             delivery_ca: args.delivery_ca.clone().or(file.delivery.ca),
             upkeep: file.upkeep.settings(args.upkeep),
             log: args.log.clone().or(file.log).unwrap_or_else(|| LOG.to_owned()),
@@ -305,6 +322,13 @@ mod tests {
         assert_eq!((upkeep.round_bytes_max, upkeep.compact.memory_bytes_max), (7, 8));
         let on = ServeArgs { upkeep: Some(Switch::On), ..args() };
         assert!(with_file(text, on).unwrap().upkeep.enabled);
+    }
+
+    #[test]
+    fn the_memory_of_deliveries_is_chosen() {
+        let flow = with_file("[delivery]\nmemory_bytes = 7\npartition_bytes = 8", args()).unwrap().flow;
+        assert_eq!((flow.memory_bytes, flow.partition_bytes), (7, 8));
+        assert_eq!(Config::load(&args()).unwrap().flow.partition_bytes, 64 << 20);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use athena::{Athena, AthenaSettings};
 use aws::{Credential, HttpService, Limits, LocalAccount, MemoryCredentials, Router, RouterBuilder, Service};
 use cloudwatch::CloudWatch;
 use firehose::{Endpoints, Firehose};
-use flow::{Flow, FlowSettings};
+use flow::Flow;
 use glue::Glue;
 use kinesis::{Kinesis, KinesisSettings};
 use lake::Lake;
@@ -69,15 +69,9 @@ async fn engines(config: &Config, data_dir: &DataDir, rt: &Rt) -> Result<Engines
     rt.spawn("iceberg upkeep", async move { iceberg.run_upkeep(upkeep).await });
     let settings = QuerySettings { spill_directory: Some(path.join("spill")), ..QuerySettings::default() };
     let query = Engine::new(rt.clone(), lake.clone(), settings);
-    let flow = Flow::new(
-        rt.clone(),
-        meta.clone(),
-        log.clone(),
-        objects.clone(),
-        lake.clone(),
-        FlowSettings::default(),
-    )
-    .with_outlet(Arc::new(endpoints(config, rt)?));
+    let flow =
+        Flow::new(rt.clone(), meta.clone(), log.clone(), objects.clone(), lake.clone(), config.flow.clone())
+            .with_outlet(Arc::new(endpoints(config, rt)?));
     let metrics = Metrics::new();
     metrics.watch(measure::LogFigures(log.clone()));
     metrics.watch(measure::UpkeepFigures { rt: rt.clone(), iceberg: lake.iceberg().clone() });

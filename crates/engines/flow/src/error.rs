@@ -25,6 +25,8 @@ pub enum FlowError {
     Table(#[source] Box<lake::iceberg::IcebergError>),
     #[error("records cannot be converted to the table's columns")]
     Schema(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("records cannot be read")]
+    Read(#[source] rt::TaskError),
     #[error("records cannot be converted")]
     Convert(#[source] rt::TaskError),
     #[error("rows cannot be written as a file")]

@@ -138,7 +138,7 @@ impl Reader {
         let Cursor { partition, read: from, .. } = self.cursors[self.turn];
         let page = match self.coming.take() {
             Some(coming) if (coming.partition, coming.from) == (partition, from) => {
-                coming.page.await.map_err(FlowError::Convert)??
+                coming.page.await.map_err(FlowError::Read)??
             }
             _ => {
                 let limit = self.limit(self.turn, self.turn_left);

@@ -267,11 +267,7 @@ impl Log {
         from: Offset,
         limit: ReadLimit,
     ) -> Result<Page, LogError> {
-        if let Some(page) = self.read_cached(id, partition, from, limit).await? {
-            return Ok(page);
-        }
-        let read = self.read_of_disk(id, partition, from, limit, Readers::Others)?;
-        self.inner.rt.blocking("log read", read).await
+        self.read_for(Readers::Others, id, partition, from, limit).await
     }
 
     /// The same for records that are not expected to be read again soon: what memory does not have passes it by.
@@ -282,10 +278,21 @@ impl Log {
         from: Offset,
         limit: ReadLimit,
     ) -> Result<Page, LogError> {
+        self.read_for(Readers::One, id, partition, from, limit).await
+    }
+
+    async fn read_for(
+        &self,
+        readers: Readers,
+        id: &TopicId,
+        partition: u32,
+        from: Offset,
+        limit: ReadLimit,
+    ) -> Result<Page, LogError> {
         if let Some(page) = self.read_cached(id, partition, from, limit).await? {
             return Ok(page);
         }
-        let read = self.read_of_disk(id, partition, from, limit, Readers::One)?;
+        let read = self.read_of_disk(id, partition, from, limit, readers)?;
         self.inner.rt.blocking("log read", read).await
     }
 

@@ -18,7 +18,7 @@ pub(crate) fn write_all(mut file: &File, mut bytes: &[u8]) -> io::Result<()> {
         match pwritev2(file, &[io::IoSlice::new(bytes)], u64::MAX, uncached) {
             Ok(written) if written > 0 => bytes = &bytes[written..],
             Err(Errno::INTR) => {}
-            Ok(_) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => return file.write_all(bytes),
+            Ok(_) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => return file.write_all(bytes),
             Err(error) => return Err(error.into()),
         }
     }
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn pieces_come_one_after_the_other() {
-        let directory = tempfile::tempdir_in(".").unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         let file = File::create(&path).unwrap();
         let pieces: Vec<Vec<u8>> = [1usize, 4096, 100_001, 3 << 20]
