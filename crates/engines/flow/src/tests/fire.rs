@@ -45,13 +45,23 @@ fn for_each_seed(kind: Kind) {
     };
     let few = if kind.is_iceberg() { SEEDS_TABLES } else { SEEDS };
     let many = 0..number("MULGIL_SEEDS").unwrap_or(few);
-    for seed in number("MULGIL_SEED").map_or(many, |seed| seed..seed + 1) {
-        replay(kind, seed);
-    }
+    let one = number("MULGIL_SEED");
+    let seeds = one.map_or(many, |seed| seed..seed + 1);
+    let unread: u64 = seeds.map(|seed| replay(kind, seed).unread).sum();
+    assert!(one.is_some() || unread > 0, "no read of the source failed in any run");
 }
 
-/// Runs one seed and returns the digest of what befell it.
-fn replay(kind: Kind, seed: u64) -> u64 {
+/// What befell a run.
+#[derive(Debug, PartialEq, Eq)]
+struct Fate {
+    /// A digest of it.
+    trace: u64,
+    /// Reads of the source that failed.
+    unread: u64,
+}
+
+/// Runs one seed.
+fn replay(kind: Kind, seed: u64) -> Fate {
     let how = format!("with seed {seed}: MULGIL_SEED={seed} runs it again");
     tell(kind, &how, || alone(ordeal(kind, seed)))
 }
@@ -94,7 +104,7 @@ async fn begin(kind: Kind, seed: u64) -> (World, u32) {
     (world, partitions)
 }
 
-async fn ordeal(kind: Kind, seed: u64) -> u64 {
+async fn ordeal(kind: Kind, seed: u64) -> Fate {
     let (mut world, partitions) = begin(kind, seed).await;
     let mut put = Put::default();
     let steps = world.chance.between(8, 30);
@@ -111,7 +121,7 @@ async fn ordeal(kind: Kind, seed: u64) -> u64 {
     world.rest().await;
     kind.check(&mut world, &put, &status).await;
     world.die();
-    world.trace
+    Fate { trace: world.trace, unread: world.disk.failed() }
 }
 
 /// The next process, with a weather and perhaps a death of its own.
@@ -156,6 +166,8 @@ async fn befall(kind: Kind, world: &mut World, put: &mut Put, partitions: u32) {
                 (climate(&mut world.chance), world.chance.pick(&[0, 200, 800]), world.chance.pick(&[0, 300]));
             world.process().weather.become_(climate);
             world.place.become_(busy, loses);
+            let reads_fail = world.chance.pick(&[0, 0, 100, 500]);
+            world.disk.become_(reads_fail);
         }
         5 => {
             let name = world.chance.pick(&failpoints());
@@ -224,6 +236,7 @@ async fn put_some(kind: Kind, world: &mut World, put: &mut Put, partitions: u32)
 async fn settle(world: &mut World, put: &Put) -> FlowStatus {
     world.process().weather.become_(CALM);
     world.place.become_(0, 0);
+    world.disk.become_(0);
     let mut last = None;
     for turn in 0..PATIENCE {
         if world.is_dead() {
@@ -237,6 +250,7 @@ async fn settle(world: &mut World, put: &Put) -> FlowStatus {
                 && status.ledger.taken_records + status.ledger.missing_records >= put.total()
                 && world.meta.get(&keys::plan(&id())).await.unwrap().is_none()
             {
+                world.process().weather.spare();
                 return status.clone();
             }
         }

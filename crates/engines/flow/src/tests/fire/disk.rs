@@ -1,4 +1,4 @@
-//! A disk for the source's log that outlives the processes on it.
+//! A disk for the source's log that outlives the processes on it, and of which reads may fail.
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
@@ -7,14 +7,57 @@ use std::sync::Arc;
 use log::disk::{Disk, DiskFile};
 use parking_lot::Mutex;
 
-#[derive(Clone, Default)]
+use super::chance::Chance;
+
+#[derive(Clone)]
 pub(super) struct MemoryDisk {
-    files: Arc<Mutex<BTreeMap<String, MemoryFile>>>,
+    files: Arc<Mutex<BTreeMap<String, Content>>>,
+    trouble: Arc<Mutex<Trouble>>,
 }
 
-#[derive(Clone, Default)]
+type Content = Arc<Mutex<Vec<u8>>>;
+
+struct Trouble {
+    chance: Chance,
+    /// How many of 1000 reads fail.
+    fails: u64,
+    failed: u64,
+}
+
 struct MemoryFile {
-    bytes: Arc<Mutex<Vec<u8>>>,
+    content: Content,
+    trouble: Arc<Mutex<Trouble>>,
+}
+
+impl MemoryDisk {
+    pub(super) fn new(seed: u64) -> MemoryDisk {
+        let trouble = Trouble { chance: Chance::new(seed), fails: 0, failed: 0 };
+        MemoryDisk { files: Arc::default(), trouble: Arc::new(Mutex::new(trouble)) }
+    }
+
+    /// From now on so many of 1000 reads fail.
+    pub(super) fn become_(&self, fails: u64) {
+        self.trouble.lock().fails = fails;
+    }
+
+    /// Reads that failed so far.
+    pub(super) fn failed(&self) -> u64 {
+        self.trouble.lock().failed
+    }
+
+    fn file(&self, content: Content) -> Arc<dyn DiskFile> {
+        Arc::new(MemoryFile { content, trouble: self.trouble.clone() })
+    }
+}
+
+impl Trouble {
+    fn befall(&mut self) -> io::Result<()> {
+        if self.fails == 0 || !self.chance.is(self.fails) {
+            return Ok(());
+        }
+        self.failed += 1;
+        Err(io::Error::other("the disk does not answer"))
+    }
 }
 
 impl Disk for MemoryDisk {
@@ -23,16 +66,16 @@ impl Disk for MemoryDisk {
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let file = MemoryFile::default();
-        match self.files.lock().insert(name.to_owned(), file.clone()) {
-            None => Ok(Arc::new(file)),
+        let content = Content::default();
+        match self.files.lock().insert(name.to_owned(), content.clone()) {
+            None => Ok(self.file(content)),
             Some(_) => Err(io::ErrorKind::AlreadyExists.into()),
         }
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
         match self.files.lock().get(name) {
-            Some(file) => Ok(Arc::new(file.clone())),
+            Some(content) => Ok(self.file(content.clone())),
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -42,8 +85,7 @@ impl Disk for MemoryDisk {
     }
 
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let file = MemoryFile { bytes: Arc::new(Mutex::new(bytes.to_vec())) };
-        self.files.lock().insert(name.to_owned(), file);
+        self.files.lock().insert(name.to_owned(), Arc::new(Mutex::new(bytes.to_vec())));
         Ok(())
     }
 
@@ -54,11 +96,12 @@ impl Disk for MemoryDisk {
 
 impl DiskFile for MemoryFile {
     fn length(&self) -> io::Result<u64> {
-        Ok(self.bytes.lock().len() as u64)
+        Ok(self.content.lock().len() as u64)
     }
 
     fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()> {
-        let bytes = self.bytes.lock();
+        self.trouble.lock().befall()?;
+        let bytes = self.content.lock();
         let from = usize::try_from(position).unwrap();
         match bytes.get(from..from + buffer.len()) {
             Some(found) => {
@@ -70,7 +113,7 @@ impl DiskFile for MemoryFile {
     }
 
     fn write_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
-        let mut bytes = self.bytes.lock();
+        let mut bytes = self.content.lock();
         let mut at = usize::try_from(position).unwrap();
         let mut written = 0;
         for slice in slices {
@@ -88,7 +131,7 @@ impl DiskFile for MemoryFile {
     }
 
     fn truncate(&self, length: u64) -> io::Result<()> {
-        self.bytes.lock().resize(usize::try_from(length).unwrap(), 0);
+        self.content.lock().resize(usize::try_from(length).unwrap(), 0);
         Ok(())
     }
 }

@@ -82,6 +82,11 @@ impl Weather {
         self.state.lock().climate = climate;
     }
 
+    /// What was to strike and has not struck yet does not.
+    pub(super) fn spare(&self) {
+        self.state.lock().strike = None;
+    }
+
     /// All operations that begin with `what` fail until it is `None`.
     pub(super) fn bring_down(&self, what: Option<&'static str>) {
         self.state.lock().down = what;

@@ -33,7 +33,7 @@ pub(super) struct World {
     pub(super) place: Arc<Place>,
     /// Not befallen: what a check sees, and what the source writes to.
     pub(super) meta: Meta,
-    disk: MemoryDisk,
+    pub(super) disk: MemoryDisk,
     dir: tempfile::TempDir,
     now: Timestamp,
     pub(super) process: Option<Process>,
@@ -83,7 +83,7 @@ impl World {
             settings,
             place: Arc::new(Place::new(seed)),
             meta: Meta::in_memory(rt).await,
-            disk: MemoryDisk::default(),
+            disk: MemoryDisk::new(seed),
             dir: dir.unwrap(),
             now: START,
             process: None,
@@ -97,9 +97,15 @@ impl World {
     pub(super) async fn start(&mut self, climate: Climate, strike: Option<Strike>) {
         assert!(self.process.is_none(), "one process at a time");
         let (rt, clock) = Rt::stepped(self.now, self.chance.draw());
+        self.disk.become_(0);
         let opening = {
             let (disk, meta, rt) = (Box::new(self.disk.clone()), self.meta.clone(), rt.clone());
-            let settings = LogSettings { segment_bytes: 64 << 10, ..LogSettings::default() };
+            let settings = LogSettings {
+                segment_bytes: 64 << 10,
+                // Nothing is read from memory, or everything is.
+                tail_cache_bytes: usize::try_from(self.chance.pick(&[0, 1 << 20])).unwrap(),
+                ..LogSettings::default()
+            };
             async move { Stepped::open("log".as_ref(), disk, meta, rt, settings).await.unwrap() }
         };
         let Stepped { log, writer, indexer } = alone(opening).await;
