@@ -44,11 +44,11 @@ fn for_each_seed(kind: Kind) {
         Some(text.parse::<u64>().unwrap_or_else(|_| panic!("{name} is a number, not {text}")))
     };
     let few = if kind.is_iceberg() { SEEDS_TABLES } else { SEEDS };
-    let many = 0..number("MULGIL_SEEDS").unwrap_or(few);
-    let one = number("MULGIL_SEED");
-    let seeds = one.map_or(many, |seed| seed..seed + 1);
+    let (one, many) = (number("MULGIL_SEED"), number("MULGIL_SEEDS"));
+    let seeds = one.map_or(0..many.unwrap_or(few), |seed| seed..seed + 1);
     let unread: u64 = seeds.map(|seed| replay(kind, seed).unread).sum();
-    assert!(one.is_some() || unread > 0, "no read of the source failed in any run");
+    // Somebody who asks for a few seeds may get those that are spared it.
+    assert!(one.is_some() || many.is_some() || unread > 0, "no read of the source failed in any run");
 }
 
 /// What befell a run.
