@@ -179,3 +179,25 @@ async fn each_partition_has_the_buffer_to_itself() {
         assert!(ids_of(bytes).len() <= 4_000, "an object that fills the buffer is complete");
     }
 }
+
+#[tokio::test]
+async fn a_partition_that_gets_more_than_its_buffer_has_several_objects() {
+    let rig = Rig::new().await;
+    rig.topic(1).await;
+    rig.table(&["name", "day"]).await;
+    let mut spec = spec(500);
+    spec.buffer.bytes = event(10_000, "n0").len() as u64 * 10_000;
+    rig.put(0, (10_000..10_010).map(|id| event(id, &format!("n{}", id % 5)))).await;
+    rig.flow.create(&id(), &spec).await.unwrap();
+    rig.clock.advance(std::time::Duration::from_secs(900));
+    rig.until_settled(10).await;
+    // The batch has room for five partitions, and one of them takes all of it.
+    rig.put(0, (10_010..60_010).map(|id| event(id, "n1"))).await;
+    rig.clock.advance(std::time::Duration::from_secs(900));
+    rig.until_settled(50_010).await;
+    let objects = rig.objects("events/name=n1/").await;
+    let rows: Vec<usize> = objects.into_values().map(|bytes| ids_of(bytes).len()).collect();
+    assert_eq!(rows.iter().sum::<usize>(), 50_002);
+    // An object is complete with the chunk that fills it.
+    assert!(rows.iter().all(|rows| *rows <= 16 << 10), "{rows:?}");
+}
